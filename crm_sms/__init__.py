@@ -1,0 +1,1 @@
+"""Text messages on the records of your CRM: signed events in, fields, timeline and tasks out."""

@@ -1,0 +1,1 @@
+"""Facts become desired records, by a file that an admin edits."""

@@ -1,0 +1,215 @@
+"""What an adapter must do: a Protocol for CRMs, one for SMS providers, what each can as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from crm_sms.events import ErrorClass, Event, OptOutType
+from crm_sms.records import (
+    Chunk,
+    Found,
+    ObjectDescription,
+    Page,
+    Pull,
+    Usage,
+    WriteResult,
+)
+
+Clock = Callable[[], datetime]
+"""Now, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of doctor: `ok` None is a warning. `remedy` is empty only if ok."""
+
+    subject: str
+    ok: bool | None
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A request as it arrived. `path` is decoded by nobody, `query` has no `?`; header names are
+    lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutRules:
+    """A provider's words as data: the keywords it obeys, in its own default set, upper case."""
+
+    keywords: Mapping[str, OptOutType]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingText:
+    """A text to hand over. `callback_url` carries our key and the metadata back to us."""
+
+    key: str
+    recipient: str
+    sender: str
+    body: str
+    callback_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """What a provider said. With `ambiguous` the text may have left: never send it again."""
+
+    provider_message_id: str | None = None
+    error_code: str | None = None
+    error_class: ErrorClass | None = None
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One row of a provider's export: an event, or why the row was refused, never both.
+
+    `number` is the row's place in the file, counted from 1.
+    """
+
+    number: int
+    event: Event | None = None
+    refused: str = ""
+
+
+class SmsProvider(Protocol):
+    """A provider of text messages.
+
+    Adapters are built as `Adapter(settings, clock)`, where `settings` is the provider's own table
+    of the settings file; they raise BadSettings for what is missing, naming every problem at once.
+    """
+
+    name: ClassVar[str]
+    opt_out_rules: ClassVar[OptOutRules]
+
+    def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None: ...
+
+    def receive(self, request: WebhookRequest, kind: str | None) -> list[Event]:
+        """Verify, then parse. Raises Forged (nothing may be kept) or Unreadable.
+
+        An authentic request that is not understood gives one event of kind UNKNOWN.
+        """
+        ...
+
+    def read_export(self, path: Path) -> Iterator[ExportRow]:
+        """The events in a file that the provider exported, row by row, in constant memory where
+        the format allows it. Raises Unreadable if the file as a whole is not such an export."""
+        ...
+
+    def callback_url(self, public_url: str, key: str, metadata: Mapping[str, str]) -> str:
+        """The status callback URL that brings our key and metadata back, signed by the provider."""
+        ...
+
+    def send(self, text: OutgoingText, decision_id: str) -> SendOutcome:
+        """Hand one text over, once, without any retry; `decision_id` names the gate's decision."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """What doctor says of this provider's settings and credentials."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CrmLimits:
+    """What a CRM takes, as data; the sources are in the adapter's README.
+
+    `late_commit_s` is the longest time after which a request that timed out may still commit.
+    `slow_s`: a batch grows again while a call stays below it.
+    """
+
+    rows_per_chunk: int
+    chunks_per_request: int
+    write_timeout_s: float
+    late_commit_s: float
+    slow_s: float = 10.0
+    keys_per_read: int = 1000
+    least_rows: int = 1
+
+    @property
+    def rows_per_request(self) -> int:
+        """The most rows one request carries."""
+        return self.rows_per_chunk * self.chunks_per_request
+
+
+class Crm(Protocol):
+    """A CRM org or portal.
+
+    Adapters are built as `Adapter(settings, clock)` like providers. Every call has a time-out.
+    Only `write` turns failures into outcomes; the other calls raise AccessRefused, QuotaEnded or
+    TryLater. A Crm may be used from one thread at a time.
+    """
+
+    name: ClassVar[str]
+    limits: CrmLimits
+
+    def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None: ...
+
+    def describe(self, objects: Collection[str]) -> Mapping[str, ObjectDescription]:
+        """What our user sees of these objects; an object that is missing or hidden is absent."""
+        ...
+
+    def write(self, chunks: Sequence[Chunk]) -> WriteResult:
+        """Write chunks in their order, one request, each chunk its own transaction, each row its
+        own outcome. A request that got no answer gives MAYBE for every row; one that never
+        left gives RETRY. Raises only AccessRefused, with nothing written.
+
+        A DUPLICATE on the key field of a CREATE is DONE: the row is there.
+        """
+        ...
+
+    def read(
+        self,
+        object: str,
+        key_field: str | None,
+        keys: Sequence[str],
+        fields: Collection[str],
+        *,
+        deleted: bool = False,
+    ) -> Mapping[str, Found]:
+        """Records by key (None: the CRM's id), absent where there is none; at most
+        `limits.keys_per_read` keys. With `deleted`, deleted records are found too and a living one
+        wins over a deleted one with the same key."""
+        ...
+
+    def pull(self, pull: Pull) -> Iterator[Page]:
+        """What changed since `pull.since` inclusive, oldest first, deletions included."""
+        ...
+
+    def url(self, object: str, id: str) -> str:
+        """Where a rep opens this record."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """Calls used, from the last answer that said it."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Requests made since this object was built, tokens not counted."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """What doctor says of credentials, API version and limits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The adapters an installation uses, by their configured names."""
+
+    crms: Mapping[str, Crm] = field(default_factory=dict)
+    providers: Mapping[str, SmsProvider] = field(default_factory=dict)
