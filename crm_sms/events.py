@@ -99,6 +99,13 @@ class OptOutType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OptOutRules:
+    """A provider's words as data: the keywords it obeys, in its own default set, upper case."""
+
+    keywords: Mapping[str, OptOutType]
+
+
+@dataclass(frozen=True, slots=True)
 class Click:
     """One request for a short link, as the provider reports it; times and agent may be missing."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from crm_sms.events import ErrorClass, Event, OptOutType
+from crm_sms.events import ErrorClass, Event, OptOutRules
 from crm_sms.records import (
     Chunk,
     Found,
@@ -43,13 +43,6 @@ class WebhookRequest:
     query: str
     headers: Mapping[str, str]
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OptOutRules:
-    """A provider's words as data: the keywords it obeys, in its own default set, upper case."""
-
-    keywords: Mapping[str, OptOutType]
 
 
 @dataclass(frozen=True, slots=True)
