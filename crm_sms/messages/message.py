@@ -40,6 +40,7 @@ class Message:
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
     first_clicked_at: datetime | None = None
+    last_clicked_at: datetime | None = None
     click_count: int = 0
     replied_at: datetime | None = None
     response_seconds: int | None = None

@@ -1,0 +1,186 @@
+"""The door to the database: transactions, locks, and whether the schema is ours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.pool import StaticPool
+
+from crm_sms.errors import BadSettings, MissingExtra, StoreUnavailable
+from crm_sms.ledger.failpoints import COMMITS, Failpoints
+
+_PATIENCE_S = 10.0
+_GIVE_WAY_S = 0.002
+_PRAGMAS = (
+    "busy_timeout=10000",  # while another process turns the file to WAL
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=0",  # from here on _begin polls
+)
+
+
+class Ledger:
+    """One database. Safe to share between threads; every connection it lends is for one thread.
+
+    `digest_key` keys the digests of numbers; without the same key, suppressions are not found.
+    """
+
+    def __init__(self, url: str, digest_key: bytes, failpoints: Failpoints | None = None) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._digest_key = digest_key
+        self._failpoints = failpoints or Failpoints()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite has one writer at a time; on PostgreSQL rows and names are locked."""
+        return self.engine.dialect.name == "sqlite"
+
+    def digest(self, number: str) -> str:
+        """A keyed digest of a number or address; it survives the erasure of the number."""
+        return hmac.digest(self._digest_key, number.encode(), "sha256").hex()[:32]
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; takes no lock that a writer waits for."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def write(self, name: str, *, give_way: bool = False) -> Iterator[Connection]:
+        """A transaction that commits at the end, or not at all; `name` is one of COMMITS.
+
+        Bulk jobs `give_way`: they pause before taking SQLite's only write lock again, because
+        whoever asks for it in a loop would starve the webhooks, which can only poll for it.
+        """
+        if name not in COMMITS:
+            raise ValueError(f"{name!r} is not in COMMITS")
+        if give_way and self.is_sqlite:
+            time.sleep(_GIVE_WAY_S)
+        try:
+            with self.engine.connect() as connection:
+                self._begin(connection)
+                yield connection
+                self._failpoints.reach(f"{name}:before")
+                connection.commit()
+        except DBAPIError as error:
+            raise _unavailable(error) from error
+        self._failpoints.reach(f"{name}:after")
+
+    def _begin(self, connection: Connection) -> None:
+        if not self.is_sqlite:
+            connection.begin()
+            return
+        # The busy handler of SQLite sleeps up to 100 ms between tries; a webhook cannot wait so
+        # long behind a bulk job that writes in short turns, so the lock is polled here.
+        connection.execution_options(crm_sms_begin="BEGIN IMMEDIATE")
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                connection.begin()
+                return
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.0002, 0.001))
+
+    def lock(self, connection: Connection, names: Collection[str], *, shared: bool = False) -> None:
+        """Hold these names until the transaction ends; nobody else holds one of them meanwhile.
+
+        On SQLite the write lock already excludes every other writer. Names are taken in one order,
+        so that two transactions cannot wait for each other.
+        """
+        if self.is_sqlite or not names:
+            return
+        numbers = sorted({_lock_number(name) for name in names})
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        for number in numbers:
+            connection.execute(text(f"SELECT {function}(:number)"), {"number": number})
+
+    def insert(self, table: Any) -> Any:
+        """An INSERT of this database's dialect, which knows ON CONFLICT."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def upsert(
+        self, connection: Connection, table: Any, rows: Collection[Mapping[str, Any]]
+    ) -> None:
+        """Insert rows, or replace all their columns where the primary key is taken."""
+        if not rows:
+            return
+        statement = self.insert(table)
+        keys = [column.name for column in table.primary_key]
+        changed = {name: statement.excluded[name] for name in next(iter(rows)) if name not in keys}
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        connection.execute(statement, list(rows))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def _unavailable(error: DBAPIError) -> Exception:
+    """Only what a wait can mend becomes StoreUnavailable; our own mistakes stay what they are."""
+    mendable = isinstance(error, OperationalError) or error.connection_invalidated
+    if not mendable or isinstance(error, ProgrammingError):
+        return error
+    return StoreUnavailable(
+        f"the ledger cannot be used now ({type(error.orig).__name__}: {error.orig}); "
+        "check the disk, the database server and the `database` setting"
+    )
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise BadSettings(f"database: {url!r} is not a database URL") from error
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    if parsed.get_backend_name() != "postgresql":
+        raise BadSettings("database: use sqlite:///FILE or postgresql+psycopg://…")
+    try:
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("postgres", "a PostgreSQL ledger") from error
+
+
+def _sqlite(url: str, path: str | None) -> Engine:
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    if path in (None, "", ":memory:"):
+        options["poolclass"] = StaticPool
+    else:
+        Path(path or "").touch(mode=0o600)
+    engine = create_engine(url, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin on its own; _begin_sqlite does
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(options.get("crm_sms_begin", "BEGIN"))

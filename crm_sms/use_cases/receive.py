@@ -1,0 +1,46 @@
+"""From a provider's request to a durable event: verify, parse, judge opt-outs, one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from crm_sms.consent import OptOutVerdict, verdict
+from crm_sms.events import Event, OptOutRules
+from crm_sms.ledger import Ledger
+from crm_sms.ledger.facts import append, suppress
+
+
+def record(
+    ledger: Ledger,
+    rules: Mapping[str, OptOutRules],
+    events: Sequence[Event],
+    now: datetime,
+    *,
+    commit: str = "receive",
+) -> list[bool]:
+    """Make events durable with their inbox rows and suppressions, in one commit.
+
+    `rules` are the opt-out rules by provider. Answers True for each event that was new. Once this
+    returns, the events survive a power cut; if it raises, none of them is kept. Events of several
+    requests may share a commit.
+    """
+    judged = [(event, verdict(event, rules[event.provider])) for event in events]
+    suppressed = [_suppression(ledger, event, no) for event, no in judged if no and no.is_stop]
+    with ledger.write(commit) as connection:
+        fresh = append(ledger, connection, events, now)
+        suppress(ledger, connection, suppressed)
+    return fresh
+
+
+def _suppression(ledger: Ledger, event: Event, no: OptOutVerdict) -> dict[str, Any]:
+    return {
+        "number_digest": ledger.digest(no.number),
+        "provider": event.provider,
+        "account": event.account,
+        "sender": no.sender or "",
+        "at": no.at,
+        "source": no.source,
+        "event_key": event.key,
+    }
