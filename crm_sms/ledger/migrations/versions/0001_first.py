@@ -63,7 +63,7 @@ def upgrade() -> None:
         sa.Column("clicked_at", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("click_class", sa.String(), nullable=True),
         sa.Column("metadata", sa.JSON(), nullable=True),
-        sa.Column("verified", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("verified", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint(
             "provider", "account", "key", name=op.f("uq_events_provider_account_key")
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.Column("thread", sa.String(), nullable=True),
         sa.Column("direction", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
-        sa.Column("conflict", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("conflict", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("occurred_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("received_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("sent_at", crm_sms.ledger.types.Instant(), nullable=True),
@@ -88,7 +88,7 @@ def upgrade() -> None:
         sa.Column("click_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("replied_at", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("response_seconds", sa.Integer(), nullable=True),
-        sa.Column("verified", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("verified", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("key", name=op.f("uq_messages_key")),
     )
@@ -136,7 +136,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(), nullable=True),
         sa.Column("opted_out", sa.Boolean(), nullable=True),
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
-        sa.Column("deleted", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_people")),
     )
@@ -318,7 +318,7 @@ def upgrade() -> None:
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("key_field", sa.String(), nullable=True),
-        sa.Column("create_only", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("create_only", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("partition", sa.String(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column(
@@ -332,7 +332,7 @@ def upgrade() -> None:
         sa.Column("lease_until", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("claimed_version", sa.Integer(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("maybe", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("maybe", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("rewrite_at", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("sent", sa.JSON(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
