@@ -1,0 +1,1 @@
+"""What a request to a CRM should carry: write rules, batches, windows. No I/O."""

@@ -1,0 +1,87 @@
+"""Rows packed into one request: lane by lane, alike together, opt-outs by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from crm_sms.ports import CrmLimits
+from crm_sms.records import Chunk, Lane, Op, Write
+
+_GENTLE = 20
+"""Rows in a chunk of those that an org's automation failed on: a trigger may fail only in bulk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One write and what decides with whom it travels; `id` is the caller's own."""
+
+    id: int
+    lane: Lane
+    object: str
+    op: Op
+    key_field: str | None
+    write: Write
+    gentle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Chunks to write in this order, the parcels in the same shape, and those that found no room."""
+
+    chunks: tuple[Chunk, ...]
+    parcels: tuple[tuple[Parcel, ...], ...]
+    left: tuple[Parcel, ...]
+
+
+@dataclass(slots=True)
+class _Box:
+    room: int
+    parcels: list[Parcel] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    def takes(self, parcel: Parcel) -> bool:
+        if len(self.parcels) >= self.room or parcel.write.key in self.keys:
+            return False
+        self.parcels.append(parcel)
+        self.keys.add(parcel.write.key)
+        return True
+
+
+def pack(parcels: Sequence[Parcel], limits: CrmLimits, size: int) -> Request:
+    """Fill one request in the order of the lanes with at most `size` rows.
+
+    A chunk holds one object and one operation, no key twice, and either opt-outs or other rows:
+    one bad roll-up field must never hold an opt-out back.
+    """
+    boxes: dict[tuple[object, ...], list[_Box]] = {}
+    left: list[Parcel] = []
+    count = 0
+    for parcel in sorted(parcels, key=lambda parcel: parcel.lane):
+        if count < size and _place(parcel, boxes, limits):
+            count += 1
+        else:
+            left.append(parcel)
+    filled = [tuple(box.parcels) for alike in boxes.values() for box in alike]
+    filled.sort(key=lambda box: box[0].lane)
+    return Request(tuple(_chunk(box) for box in filled), tuple(filled), tuple(left))
+
+
+def _place(parcel: Parcel, boxes: dict[tuple[object, ...], list[_Box]], limits: CrmLimits) -> bool:
+    is_opt_out = parcel.lane is Lane.OPT_OUT
+    sort = (is_opt_out, parcel.object, parcel.op, parcel.key_field, parcel.gentle)
+    alike = boxes.get(sort, [])
+    if any(box.takes(parcel) for box in reversed(alike)):
+        return True
+    if sum(map(len, boxes.values())) >= limits.chunks_per_request:
+        return False
+    room = min(_GENTLE, limits.rows_per_chunk) if parcel.gentle else limits.rows_per_chunk
+    box = _Box(room)
+    box.takes(parcel)
+    boxes.setdefault(sort, []).append(box)
+    return True
+
+
+def _chunk(box: tuple[Parcel, ...]) -> Chunk:
+    first = box[0]
+    return Chunk(first.object, first.op, first.key_field, tuple(p.write for p in box))

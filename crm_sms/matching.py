@@ -1,0 +1,98 @@
+"""Whom a text concerns: one person by stated rules, or nobody, with the reason kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from crm_sms.records import Opportunity, Person, PersonKind, Role
+
+
+class Rule(StrEnum):
+    """Why this person; the last three say why nobody."""
+
+    GIVEN = "given"  # the sender said whom it meant
+    LAST_TEXTED = "last_texted"  # the one last texted from this sender
+    ONLY = "only"  # nobody else holds the number
+    OPEN_OPPORTUNITY = "open_opportunity"
+    CONTACT = "contact"  # a contact before a lead
+    SHARED = "shared"
+    UNKNOWN = "unknown"
+    NO_NUMBER = "no_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who holds the number."""
+
+    person: Person
+    has_open_opportunity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person, or None with a rule that says why."""
+
+    person: Person | None
+    rule: Rule
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    *,
+    given: Person | None = None,
+    last_texted: Person | None = None,
+    stored: Choice | None = None,
+) -> Choice:
+    """The one person of a text.
+
+    What the texts themselves say (`given`, `last_texted`) decides whenever it is known, also when
+    it is learnt late. What only the CRM says decides once: a stored person stays, whatever other
+    people later get the number.
+    """
+    if given:
+        return Choice(given, Rule.GIVEN)
+    if last_texted:
+        return Choice(last_texted, Rule.LAST_TEXTED)
+    if stored and stored.person and stored.rule not in (Rule.GIVEN, Rule.LAST_TEXTED):
+        return stored
+    return _by_crm(candidates)
+
+
+def _by_crm(candidates: Sequence[Candidate]) -> Choice:
+    if not candidates:
+        return Choice(None, Rule.UNKNOWN)
+    if len(candidates) == 1:
+        return Choice(candidates[0].person, Rule.ONLY)
+    left = [candidate for candidate in candidates if candidate.has_open_opportunity]
+    if len(left) == 1:
+        return Choice(left[0].person, Rule.OPEN_OPPORTUNITY)
+    contacts = [c for c in left or candidates if c.person.kind is PersonKind.CONTACT]
+    if len(contacts) == 1:
+        return Choice(contacts[0].person, Rule.CONTACT)
+    return Choice(None, Rule.SHARED)
+
+
+class OpportunityRule(StrEnum):
+    """Why this opportunity; the last two say why none."""
+
+    ONLY = "only"
+    PRIMARY = "primary"
+    NONE = "none"
+    SEVERAL = "several"
+
+
+def choose_opportunity(
+    roles: Sequence[Role], opportunities: Sequence[Opportunity]
+) -> tuple[Opportunity | None, OpportunityRule]:
+    """The only open opportunity in which a person has a role; of several, the one where theirs is
+    the primary one. `roles` are the person's own."""
+    living = {role.opportunity_id: role for role in roles if not role.deleted}
+    held = [o for o in opportunities if o.open and not o.deleted and o.id in living]
+    if len(held) <= 1:
+        return (held[0], OpportunityRule.ONLY) if held else (None, OpportunityRule.NONE)
+    primary = [o for o in held if any(r.primary and r.opportunity_id == o.id for r in roles)]
+    if len(primary) == 1:
+        return primary[0], OpportunityRule.PRIMARY
+    return None, OpportunityRule.SEVERAL
