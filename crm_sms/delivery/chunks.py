@@ -27,7 +27,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Chunks to write in this order, the parcels in the same shape, and those that found no room."""
+    """Chunks to write in this order, their parcels in the same shape, and those without room."""
 
     chunks: tuple[Chunk, ...]
     parcels: tuple[tuple[Parcel, ...], ...]

@@ -42,7 +42,7 @@ def fit(
 
 
 def cut(value: Scalar, description: FieldDescription | None) -> Scalar:
-    """A text cut to the field's length, and a choice that a restricted picklist lacks left empty."""
+    """A text cut to the field's length; a choice that a restricted picklist lacks left empty."""
     if description is None or not isinstance(value, str):
         return value
     if description.type is FieldType.PICKLIST:

@@ -279,6 +279,7 @@ outbox = Table(
     Column("create_only", Boolean, nullable=False, server_default=false()),
     Column("partition", String, nullable=False),
     Column("fields", JSON, nullable=False),
+    Column("starred", JSON, nullable=False),
     _message_id(),
     Column("state", String, nullable=False, server_default="waiting"),
     Column("created_at", Instant, nullable=False),

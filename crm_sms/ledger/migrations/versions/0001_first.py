@@ -321,6 +321,7 @@ def upgrade() -> None:
         sa.Column("create_only", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("partition", sa.String(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("starred", sa.JSON(), nullable=False),
         sa.Column(
             "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),

@@ -1,0 +1,55 @@
+"""What we know of records in a CRM: their ids, and the values that it confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, tuple_
+
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import crm_records
+from crm_sms.records import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we know of a record in the CRM."""
+
+    crm_id: str
+    written: Mapping[str, Scalar]
+
+
+def known_records(
+    connection: Connection, crm: str, places: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Known]:
+    """By (object, key), for those that we have written before."""
+    if not places:
+        return {}
+    query = select(crm_records).where(
+        crm_records.c.crm == crm,
+        tuple_(crm_records.c.object, crm_records.c.key).in_(list(places)),
+    )
+    return {
+        (row.object, row.key): Known(row.crm_id, row.written) for row in connection.execute(query)
+    }
+
+
+def remember(
+    ledger: Ledger,
+    connection: Connection,
+    crm: str,
+    records: Mapping[tuple[str, str], Known],
+) -> None:
+    """Keep what the CRM confirmed; `written` replaces what was known."""
+    rows = [
+        {
+            "crm": crm,
+            "object": object_name,
+            "key": key,
+            "crm_id": known.crm_id,
+            "written": dict(known.written),
+        }
+        for (object_name, key), known in records.items()
+    ]
+    ledger.upsert(connection, crm_records, rows)

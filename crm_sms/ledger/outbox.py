@@ -1,0 +1,376 @@
+"""Desired records that wait for a CRM: put in, claimed under a lease, settled, parked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy import Row as SqlRow
+
+from crm_sms.ledger.desired_json import decode, encode
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import outbox
+from crm_sms.records import (
+    DesiredField,
+    DesiredRecord,
+    Lane,
+    Reason,
+    Reference,
+    Scalar,
+    Text,
+    WriteRule,
+)
+
+
+class State(StrEnum):
+    """Where a row stands. SETTLING: written, to be written once more when no late writer can be
+    under way."""
+
+    WAITING = "waiting"
+    SETTLING = "settling"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A row as claimed."""
+
+    id: int
+    object: str
+    key: str
+    lane: Lane
+    key_field: str | None
+    create_only: bool
+    fields: Mapping[str, DesiredField]
+    starred: frozenset[str]
+    version: int
+    tries: int
+    maybe: bool
+    rewrite_at: datetime | None
+    sent: Mapping[str, Sequence[Scalar]]
+    reason: Reason | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The record this row is about."""
+        return self.object, self.key
+
+
+def put(
+    ledger: Ledger,
+    connection: Connection,
+    records: Iterable[tuple[DesiredRecord, int | None]],
+    now: datetime,
+    windows: Mapping[Lane, timedelta],
+) -> int:
+    """Store desired records, each with the message it is due to; a waiting row takes new fields.
+
+    A record is the whole of what its lane wants, so new facts replace the row's fields. A parked
+    row stays parked: a retry is somebody's decision.
+    """
+    rows = [
+        {
+            "crm": record.crm,
+            "object": record.object,
+            "key": record.key,
+            "lane": int(record.lane),
+            "key_field": record.key_field,
+            "create_only": record.create_only,
+            "partition": record.partition,
+            "fields": {name: encode(field) for name, field in record.fields.items()},
+            "starred": sorted(record.starred),
+            "message_id": message_id,
+            "created_at": now,
+            "due_at": now + windows[record.lane],
+            "not_before": now,
+        }
+        for record, message_id in records
+    ]
+    if rows:
+        connection.execute(_put(ledger), rows)
+    return len(rows)
+
+
+def _put(ledger: Ledger) -> Any:
+    statement = ledger.insert(outbox)
+    new = statement.excluded
+    settling = outbox.c.state == State.SETTLING
+    return statement.on_conflict_do_update(
+        index_elements=["crm", "object", "key", "lane"],
+        set_={
+            "version": outbox.c.version + 1,
+            "fields": new.fields,
+            "starred": new.starred,
+            "message_id": new.message_id,
+            "partition": new.partition,
+            "state": case((settling, State.WAITING), else_=outbox.c.state),
+            "due_at": case((settling, new.due_at), else_=outbox.c.due_at),
+            "not_before": case((settling, new.not_before), else_=outbox.c.not_before),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One claim: for which CRM, by whom, when, until when, which lanes, how many rows.
+
+    `waits` is what each lane waits beyond its window.
+    """
+
+    crm: str
+    holder: str
+    now: datetime
+    lease_until: datetime
+    late_commit: timedelta
+    lanes: Collection[Lane]
+    waits: Mapping[Lane, timedelta]
+    size: int
+
+
+def is_due(connection: Connection, turn: Turn) -> bool:
+    """Whether any row's window has ended, which is what starts a request."""
+    ended = or_(
+        *(
+            and_(outbox.c.lane == int(lane), outbox.c.due_at <= turn.now - turn.waits[lane])
+            for lane in turn.lanes
+        )
+    )
+    query = select(outbox.c.id).where(_free(turn), ended).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def candidates(connection: Connection, turn: Turn) -> list[OutboxRow]:
+    """The rows that one request may carry, in the order of the lanes, the longest waiting first."""
+    query = (
+        select(outbox)
+        .where(_free(turn))
+        .order_by(outbox.c.lane, outbox.c.due_at, outbox.c.id)
+        .limit(turn.size)
+    )
+    return [_row(row, turn) for row in connection.execute(query)]
+
+
+def among(
+    connection: Connection, turn: Turn, places: Collection[tuple[str, str]]
+) -> tuple[list[OutboxRow], set[tuple[str, str]]]:
+    """Of these (object, key): the rows that could be claimed now, and the places still waiting."""
+    if not places:
+        return [], set()
+    here = and_(
+        outbox.c.crm == turn.crm,
+        outbox.c.state != State.PARKED,
+        tuple_(outbox.c.object, outbox.c.key).in_(list(places)),
+    )
+    waiting = {
+        (row.object, row.key)
+        for row in connection.execute(select(outbox.c.object, outbox.c.key).where(here))
+    }
+    free = connection.execute(select(outbox).where(here, _free(turn)).limit(turn.size))
+    return [_row(row, turn) for row in free], waiting
+
+
+def _free(turn: Turn) -> ColumnElement[bool]:
+    """Rows whose turn it is: not parked, not backing off, and nobody at work on them.
+
+    Nor on another row of their partition: two requests that write under one account at once would
+    wait for the same lock at the CRM.
+    """
+    other = outbox.alias("other")
+    at_work = exists().where(
+        other.c.crm == outbox.c.crm,
+        other.c.partition == outbox.c.partition,
+        other.c.holder.is_not(None),
+        other.c.lease_until >= turn.now,
+    )
+    return and_(
+        outbox.c.crm == turn.crm,
+        outbox.c.lane.in_([int(lane) for lane in turn.lanes]),
+        or_(
+            outbox.c.state == State.WAITING,
+            and_(outbox.c.state == State.SETTLING, outbox.c.due_at <= turn.now),
+        ),
+        outbox.c.not_before <= turn.now,
+        ~at_work,
+    )
+
+
+def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None:
+    """Lease rows to the turn's holder.
+
+    A row that still has a holder lost its lease: that one may have written it, so it is a maybe
+    from here on (`candidates` says so in the row). What may have been sent is kept with it.
+    """
+    statement = (
+        update(outbox)
+        .where(outbox.c.id == bindparam("row"))
+        .values(
+            holder=turn.holder,
+            lease_until=turn.lease_until,
+            claimed_version=outbox.c.version,
+            maybe=bindparam("unclear"),
+            rewrite_at=bindparam("again"),
+            sent=bindparam("values"),
+        )
+    )
+    if rows:
+        connection.execute(
+            statement,
+            [
+                {
+                    "row": row.id,
+                    "unclear": row.maybe,
+                    "again": row.rewrite_at,
+                    "values": _sent_with(row),
+                }
+                for row in rows
+            ],
+        )
+
+
+def _sent_with(row: OutboxRow) -> dict[str, list[Scalar]]:
+    """By field that somebody may edit: every value that may have reached the CRM after this."""
+    sent = {name: list(values) for name, values in row.sent.items()}
+    for name, desired in row.fields.items():
+        plain = not isinstance(desired.value, Reference | Text)
+        if desired.rule is WriteRule.UNTIL_EDITED and plain:
+            known = sent.setdefault(name, [])
+            if desired.value not in known:
+                known.append(desired.value)  # type: ignore[arg-type]
+    return sent
+
+
+def release(connection: Connection, holder: str, ids: Collection[int]) -> None:
+    """Give leases back for rows that were not sent."""
+    if ids:
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_(ids), outbox.c.holder == holder)
+            .values(holder=None, lease_until=None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of one claimed row; without `state` it is done and leaves, unless it has
+    changed meanwhile."""
+
+    row: OutboxRow
+    state: State | None
+    not_before: datetime
+    maybe: bool = False
+    rewrite_at: datetime | None = None
+    tries: int = 0
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def settle(connection: Connection, holder: str, settlements: Sequence[Settlement]) -> None:
+    """Apply settlements to rows that this holder still has; a lease that was lost changes nothing,
+    since whoever took the row over settles it."""
+    done = [s for s in settlements if s.state is None]
+    if done:
+        connection.execute(
+            outbox.delete().where(
+                outbox.c.id == bindparam("row"),
+                outbox.c.holder == holder,
+                outbox.c.version == bindparam("seen"),
+            ),
+            [{"row": s.row.id, "seen": s.row.version} for s in done],
+        )
+    if settlements:
+        connection.execute(_settle(holder), [_settled(s) for s in settlements])
+
+
+def _settle(holder: str) -> Any:
+    """A row that got new fields meanwhile waits again, whatever became of the old ones."""
+    unchanged = outbox.c.version == bindparam("seen")
+    return (
+        update(outbox)
+        .where(outbox.c.id == bindparam("row"), outbox.c.holder == holder)
+        .values(
+            holder=None,
+            lease_until=None,
+            state=case((unchanged, bindparam("next_state")), else_=State.WAITING),
+            not_before=bindparam("earliest"),
+            due_at=case((unchanged, bindparam("earliest")), else_=outbox.c.due_at),
+            maybe=bindparam("unclear"),
+            rewrite_at=bindparam("again"),
+            tries=bindparam("tried"),
+            reason=bindparam("why"),
+            detail=bindparam("words"),
+            sent=case((bindparam("clear"), None), else_=outbox.c.sent),
+        )
+    )
+
+
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "row": settlement.row.id,
+        "seen": settlement.row.version,
+        "next_state": settlement.state or State.WAITING,
+        "earliest": settlement.not_before,
+        "unclear": settlement.maybe,
+        "again": settlement.rewrite_at,
+        "tried": settlement.tries,
+        "why": settlement.reason,
+        "words": settlement.detail or None,
+        "clear": not settlement.maybe and settlement.rewrite_at is None,
+    }
+
+
+def counts(connection: Connection) -> list[tuple[str, str, int, int]]:
+    """(crm, state, lane, rows) for all rows."""
+    query = select(outbox.c.crm, outbox.c.state, outbox.c.lane, func.count()).group_by(
+        outbox.c.crm, outbox.c.state, outbox.c.lane
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def next_due(connection: Connection, crm: str) -> datetime | None:
+    """When the next row's turn comes, windows and back-off counted; None if none waits."""
+    later = case(
+        (outbox.c.due_at > outbox.c.not_before, outbox.c.due_at), else_=outbox.c.not_before
+    )
+    query = select(func.min(later)).where(outbox.c.crm == crm, outbox.c.state != State.PARKED)
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def _row(row: SqlRow[Any], turn: Turn) -> OutboxRow:
+    lost = row.holder is not None
+    rewrite_at = row.rewrite_at
+    if lost:
+        last = row.lease_until + turn.late_commit
+        rewrite_at = max(rewrite_at, last) if rewrite_at else last
+    return OutboxRow(
+        id=row.id,
+        object=row.object,
+        key=row.key,
+        lane=Lane(row.lane),
+        key_field=row.key_field,
+        create_only=row.create_only,
+        fields={name: decode(field) for name, field in row.fields.items()},
+        starred=frozenset(row.starred),
+        version=row.version,
+        tries=row.tries,
+        maybe=row.maybe or lost,
+        rewrite_at=rewrite_at,
+        sent=row.sent or {},
+        reason=Reason(row.reason) if row.reason else None,
+    )
