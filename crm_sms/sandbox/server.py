@@ -1,0 +1,266 @@
+"""Salesforce and Twilio on one loopback server: for the command line, for tests, as a child."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from jinja2 import Environment
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from crm_sms.sandbox import clock as clocks
+from crm_sms.sandbox import twilio as twilios
+from crm_sms.sandbox.clock import FileClock
+from crm_sms.sandbox.twilio import Twilio
+
+LOOPBACK = "127.0.0.1"
+#: On real time, how often the sandbox looks for callbacks that have come due.
+TICK_S = 0.05
+
+INDEX = Environment(autoescape=True).from_string("""\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>crm-sms sandbox</title>
+<style>body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; }</style>
+<h1>crm-sms sandbox</h1>
+<p>Salesforce and Twilio on this machine. It is {{ now }}.
+{% if not real %}Time stands until it is set.{% endif %}</p>
+<ul>
+<li><a href="/salesforce">Salesforce: people, opportunities, their texts and tasks</a>
+<li><a href="/twilio">Twilio: texts and callbacks</a>
+<li><a href="/_sandbox/stats">Counts</a>
+</ul>
+<h2>Twilio accounts</h2>
+<ul>{% for account in accounts %}
+<li>Account SID <code>{{ account.sid }}</code>, Auth Token <code>{{ account.auth_token }}</code>,
+senders {{ account.senders | join(", ") }}
+{% for service in account.services.values() %}
+<br>Messaging Service <code>{{ service.sid }}</code>, senders {{ service.senders | join(", ") }}
+{% endfor %}{% endfor %}</ul>
+<p>The Salesforce page names its own credentials.</p>
+</html>
+""")
+
+
+class NotLoopback(ValueError):
+    """The sandbox knows no real secret and checks little: it must not be reachable from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox: its address, and its parts to look into and to give orders to."""
+
+    url: str
+    salesforce: Any
+    twilio: Twilio
+    clock: FileClock
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A sandbox in a process of its own: speak to it over HTTP, and set its clock."""
+
+    url: str
+    clock: FileClock
+    pid: int
+
+
+def build(clock: FileClock, *, bare: bool = False) -> Starlette:
+    """The server's application; its parts are `app.state.salesforce` and `app.state.twilio`.
+
+    `bare` leaves the fields of the default mapping out of the Salesforce org.
+    """
+    salesforce, twilio = _salesforce(clock, bare), Twilio(clock.now)
+
+    async def index(_request: Request) -> Response:
+        accounts = twilio.accounts.values()
+        now = clock.now().isoformat(timespec="seconds")
+        return HTMLResponse(INDEX.render(now=now, real=clock.is_real, accounts=accounts))
+
+    async def stats(_request: Request) -> Response:
+        return JSONResponse(
+            {"salesforce": salesforce.stats() if salesforce else {}, "twilio": twilio.stats()}
+        )
+
+    routes = [
+        Route("/", index),
+        Route("/_sandbox/stats", stats),
+        *clocks.routes(clock),
+        *twilios.routes(twilio),
+        *(salesforce.routes() if salesforce else []),
+    ]
+    app = Starlette(routes=routes, lifespan=lambda _app: _delivering(clock, twilio))
+    app.state.salesforce, app.state.twilio = salesforce, twilio
+    return app
+
+
+def _salesforce(clock: FileClock, bare: bool) -> Any:
+    """The org, as soon as there is one."""
+    try:
+        module = import_module("crm_sms.sandbox.salesforce")
+        return module.Salesforce(clock.now, bare=bare)
+    except (ImportError, AttributeError):
+        return None
+
+
+@contextlib.asynccontextmanager
+async def _delivering(clock: FileClock, twilio: Twilio) -> AsyncIterator[None]:
+    """While time is real, callbacks go out by themselves."""
+
+    async def deliver() -> None:
+        while True:
+            if clock.is_real:
+                await asyncio.to_thread(twilio.deliver)
+            await asyncio.sleep(TICK_S)
+
+    task = asyncio.create_task(deliver())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    twilio.close()
+
+
+def serve(
+    host: str = LOOPBACK,
+    port: int = 0,
+    *,
+    clock: Path | None = None,
+    bare: bool = False,
+    announce: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serves until it is interrupted; `announce` gets the URL once connections are taken.
+
+    Port 0 takes a free one. Raises NotLoopback for a host that others could reach, OSError if the
+    port is taken.
+    """
+    listener = listen(host, port)
+    announce(_url_of(listener))
+    app = build(FileClock(clock), bare=bare)
+    uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def running(clock: FileClock | None = None, *, bare: bool = False) -> Iterator[Sandbox]:
+    """A sandbox in a thread of this process, on a free port.
+
+    Without a clock, time stands at the full second in which it was started, and is set by hand.
+    """
+    with _own_clock(clock) as its_clock, listen(LOOPBACK, 0) as listener:
+        app = build(its_clock, bare=bare)
+        server = _InThread(_config(app))
+        thread = threading.Thread(target=server.run, args=([listener],), name="sandbox")
+        url = _url_of(listener)
+        thread.start()
+        try:
+            yield Sandbox(url, app.state.salesforce, app.state.twilio, its_clock)
+        finally:
+            server.stop()
+            thread.join()
+
+
+@contextlib.contextmanager
+def spawned(clock: FileClock | None = None, *, bare: bool = False) -> Iterator[Spawned]:
+    """A sandbox in a child process, for tests that need one to outlive or to be killed."""
+    with _own_clock(clock) as its_clock:
+        command = [sys.executable, "-m", "crm_sms.sandbox", "--port", "0"]
+        command += ["--clock", str(its_clock.path)] if its_clock.path else []
+        command += ["--bare"] if bare else []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            try:
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                if not line:
+                    raise RuntimeError("the sandbox ended before it served; its error is above")
+                yield Spawned(json.loads(line)["url"], its_clock, child.pid)
+            finally:
+                child.terminate()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; NotLoopback for any other host."""
+    address = LOOPBACK if host == "localhost" else host
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise NotLoopback(f"the sandbox listens on this machine only: use {LOOPBACK}, not {host!r}")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server((address, port), family=family, backlog=2048)
+    os.set_inheritable(listener.fileno(), False)
+    return listener
+
+
+@contextlib.contextmanager
+def _own_clock(clock: FileClock | None) -> Iterator[FileClock]:
+    if clock is not None:
+        yield clock
+        return
+    with tempfile.TemporaryDirectory(prefix="crm-sms-clock-") as folder:
+        frozen = FileClock(Path(folder) / "now")
+        frozen.set(datetime.now(UTC).replace(microsecond=0))
+        yield frozen
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none")
+
+
+class _InThread(uvicorn.Server):
+    """A server that stops at once when told from another thread, not at the next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        # Orders startup of the thread and a stop that comes before it has a loop.
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """Ends the server; requests under way are cut off."""
+        with self._lock:
+            self._told.set()
+            if self._loop is not None and self._stopping is not None:
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def main_loop(self) -> None:
+        """Waits for `stop`."""
+        with self._lock:
+            self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+            if self._told.is_set():
+                self._stopping.set()
+        await self._stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes everything without the pauses that a public server needs."""
+        for server in self.servers:
+            server.close()
+        for task in self.server_state.tasks:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        await self.lifespan.shutdown()

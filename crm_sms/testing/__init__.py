@@ -1,0 +1,1 @@
+"""Fixtures and contract suites for people who test against crm-sms."""
