@@ -1,5 +1,18 @@
 """One text, folded from all facts known of it, whatever order they came in."""
 
+from crm_sms.messages.clicks import classify
+from crm_sms.messages.fold import fold, message_key
 from crm_sms.messages.message import Message
+from crm_sms.messages.task_worth import is_task_worthy
+from crm_sms.messages.threads import Answer, ThreadEntry, answers
 
-__all__ = ["Message"]
+__all__ = [
+    "Answer",
+    "Message",
+    "ThreadEntry",
+    "answers",
+    "classify",
+    "fold",
+    "is_task_worthy",
+    "message_key",
+]

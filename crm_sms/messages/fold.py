@@ -1,0 +1,185 @@
+"""All facts known of one text become one Message, whatever their order and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import TypeVar
+
+from crm_sms.events import RANK, Click, ClickClass, Direction, Event, EventKind, Metadata, Status
+from crm_sms.messages.clicks import classify
+from crm_sms.messages.message import Message
+from crm_sms.phone import Address, AddressKind
+
+_T = TypeVar("_T")
+
+_SPEAKS_OF_THE_TEXT = frozenset({EventKind.STATUS, EventKind.REPLY, EventKind.SNAPSHOT})
+_ARRIVED = frozenset({Status.DELIVERED, Status.READ})
+_LEFT = _ARRIVED | {Status.SENT, Status.UNCONFIRMED, Status.UNDELIVERED}
+_TOO_LATE_TO_CANCEL = _LEFT | {Status.SENDING}
+_FINALS = frozenset(status for status, rank in RANK.items() if rank >= RANK[Status.DELIVERED])
+_SOFT_FINALS = _FINALS | {Status.UNCONFIRMED}
+_BEST_ADDRESS = (
+    AddressKind.NUMBER,
+    AddressKind.SHORT_CODE,
+    AddressKind.CHANNEL,
+    AddressKind.NAME,
+    AddressKind.UNPARSABLE,
+)
+_NO_METADATA = Metadata()
+_METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
+_receipt = attrgetter("received_at")
+_rank = RANK.__getitem__
+
+
+def message_key(facts: Collection[Event]) -> str:
+    """The key of the text that these facts are about.
+
+    Ours (the smallest, if several were given), else `provider:account:provider_message_id`; a fact
+    without any id stands under its own key.
+    """
+    ours = [fact.message_key for fact in facts if fact.message_key]
+    if ours:
+        return min(ours)
+    known = [fact for fact in facts if fact.provider_message_id] or facts
+    return min([f"{f.provider}:{f.account}:{f.provider_message_id or f.key}" for f in known])
+
+
+def fold(events: Collection[Event]) -> Message:
+    """One text from at least one fact; the same for every order and repetition of the facts.
+
+    Status goes by rank, never by arrival (see `_current`). Of values that contradict each other
+    the newest stands: snapshots before callbacks, later receipts before earlier ones, then the
+    greater key; metadata field by field; of addresses, numbers before anything else.
+
+    `occurred_at` is the provider's earliest time, else the earliest receipt; clicks have no part
+    in it. `sent_at` is what the provider said, else the first sign that the text left,
+    `delivered_at` the first sign that it arrived. A snapshot says that it did, not when, so its
+    receipt is no such sign: an imported log would put every delivery on the day of the import.
+    """
+    facts = sorted(events, key=_age, reverse=True)
+    told = [fact for fact in facts if fact.kind in _SPEAKS_OF_THE_TEXT]
+    stated = [fact for fact in told if fact.status is not None]
+    inbound = any([fact.direction is Direction.INBOUND for fact in facts])
+    status, conflict = _current(stated, inbound)
+    deciding = [fact for fact in stated if fact.status is status]
+    error = _first([f if f.error_code or f.error_class else None for f in deciding])
+    received_at = min(map(_receipt, facts))
+    delivered_at = _first_sign(told, _ARRIVED)
+    clicked_at = _human_clicks(facts, delivered_at)
+    newest = facts[0]
+    return Message(
+        key=message_key(facts),
+        provider=newest.provider,
+        account=newest.account,
+        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+        status=status,
+        occurred_at=_provider_time(told) or received_at,
+        received_at=received_at,
+        provider_message_id=_first([fact.provider_message_id for fact in facts]),
+        provider_status=_first([fact.provider_status for fact in deciding]),
+        conflict=conflict,
+        sender=_address([fact.sender for fact in facts]),
+        recipient=_address([fact.recipient for fact in facts]),
+        body=_first([fact.body for fact in facts]),
+        media_count=_first([_media_count(fact) for fact in facts]),
+        segments=_first([fact.segments for fact in facts]),
+        price=_first([fact.price for fact in facts]),
+        sent_at=None if inbound else _sent_at(told),
+        delivered_at=delivered_at,
+        first_clicked_at=min(clicked_at, default=None),
+        last_clicked_at=max(clicked_at, default=None),
+        click_count=len(clicked_at),
+        error_code=error.error_code if error else None,
+        error_class=error.error_class if error else None,
+        metadata=_merged([fact.metadata for fact in facts]),
+        verified=any([fact.verified for fact in facts]),
+    )
+
+
+def _age(fact: Event) -> tuple[bool, datetime, str]:
+    return (fact.kind is EventKind.SNAPSHOT, fact.received_at, fact.key)
+
+
+def _first(values: Iterable[_T | None]) -> _T | None:
+    for value in values:
+        if value is not None:
+            return value
+    return None
+
+
+def _current(stated: Sequence[Event], inbound: bool) -> tuple[Status, bool]:
+    """Where the text stands, and whether what is final was contradicted.
+
+    An arrival beats every other final: after `failed` it is a late receipt, and a `failed` after
+    it is not believed. `canceled` holds only for a text that had not begun to leave. Of other
+    finals the first stands, by the provider's time if given, else by receipt, then by key.
+    """
+    seen = {fact.status for fact in stated if fact.status}
+    if not seen:
+        return (Status.RECEIVED if inbound else Status.UNKNOWN), False
+    canceled_too_late = Status.CANCELED in seen and not seen.isdisjoint(_TOO_LATE_TO_CANCEL)
+    ends = {Status.DELIVERED if end is Status.READ else end for end in seen & _SOFT_FINALS}
+    conflict = canceled_too_late or len(ends) > 1
+    if canceled_too_late:
+        seen.discard(Status.CANCELED)
+    finals = seen & _FINALS
+    if len(finals) < 2 or finals & _ARRIVED:
+        return max(finals & _ARRIVED or seen, key=_rank), conflict
+    first = min([fact for fact in stated if fact.status in finals], key=_stated_at)
+    return first.status or Status.UNKNOWN, conflict
+
+
+def _stated_at(fact: Event) -> tuple[datetime, str]:
+    """When a status was stated; the `occurred_at` of a snapshot is the text's, not the status's."""
+    at = None if fact.kind is EventKind.SNAPSHOT else fact.occurred_at
+    return (at or fact.received_at, fact.key)
+
+
+def _first_sign(told: Iterable[Event], statuses: frozenset[Status]) -> datetime | None:
+    signs = [f for f in told if f.status in statuses and f.kind is not EventKind.SNAPSHOT]
+    return min([fact.occurred_at or fact.received_at for fact in signs], default=None)
+
+
+def _sent_at(told: Sequence[Event]) -> datetime | None:
+    said = [fact.sent_at for fact in told if fact.sent_at]
+    return min(said) if said else _first_sign(told, _LEFT)
+
+
+def _provider_time(told: Iterable[Event]) -> datetime | None:
+    return min([at for fact in told if (at := fact.occurred_at or fact.sent_at)], default=None)
+
+
+def _address(addresses: Iterable[Address | None]) -> Address | None:
+    known = [address for address in addresses if address]
+    return min(known, key=lambda address: _BEST_ADDRESS.index(address.kind), default=None)
+
+
+def _media_count(fact: Event) -> int | None:
+    return len(fact.media) if fact.media_count is None and fact.media else fact.media_count
+
+
+def _merged(given: Iterable[Metadata]) -> Metadata:
+    known = [metadata for metadata in given if metadata != _NO_METADATA]
+    if not known or all(metadata == known[0] for metadata in known):
+        return known[0] if known else _NO_METADATA
+    return Metadata(
+        **{name: _first([getattr(m, name) for m in known]) for name in _METADATA_FIELDS}
+    )
+
+
+def _human_clicks(facts: Iterable[Event], delivered_at: datetime | None) -> list[datetime]:
+    """When people clicked; a click counts once by its key."""
+    clicks = {fact.key: _timed(fact.click, fact.received_at) for fact in facts if fact.click}
+    every = list(clicks.values())
+    return [
+        click.clicked_at
+        for click in every
+        if click.clicked_at and classify(click, delivered_at, every) is ClickClass.HUMAN
+    ]
+
+
+def _timed(click: Click, received_at: datetime) -> Click:
+    return click if click.clicked_at else replace(click, clicked_at=received_at)
