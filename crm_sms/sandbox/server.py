@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -145,15 +144,16 @@ def serve(
     bare: bool = False,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serves until it is interrupted; `announce` gets the URL once connections are taken.
+    """Serves until it is interrupted; `announce` gets the URL once connections are queued.
 
     Port 0 takes a free one. Raises NotLoopback for a host that others could reach, OSError if the
     port is taken.
     """
-    listener = listen(host, port)
-    announce(_url_of(listener))
-    app = build(FileClock(clock), bare=bare)
-    uvicorn.Server(_config(app)).run(sockets=[listener])
+    with listen(host, port) as listener:
+        app = build(FileClock(clock), bare=bare)
+        announce(_url_of(listener))
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+            uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -203,9 +203,7 @@ def listen(host: str, port: int) -> socket.socket:
     if not is_loopback:
         raise NotLoopback(f"the sandbox listens on this machine only: use {LOOPBACK}, not {host!r}")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.create_server((address, port), family=family, backlog=2048)
-    os.set_inheritable(listener.fileno(), False)
-    return listener
+    return socket.create_server((address, port), family=family, backlog=2048)
 
 
 @contextlib.contextmanager

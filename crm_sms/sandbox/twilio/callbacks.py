@@ -18,7 +18,7 @@ PLACES = {"City": "WASHINGTON", "State": "DC", "Zip": "20001", "Country": "US"}
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One request to come. `place` orders those that are posted together; `status` is for match.
+    """One request to come; `status` is the text's status that it tells of.
 
     Twins of one callback share their `token`, as Twilio's do.
     """
@@ -31,7 +31,6 @@ class Callback:
     params: tuple[tuple[str, str], ...]
     due: datetime
     token: str
-    place: datetime
     as_json: bool = False
     spoilt: frozenset[str] = field(default=frozenset())
 

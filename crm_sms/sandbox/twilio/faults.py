@@ -42,9 +42,9 @@ class Rule:
             case "doubled":
                 return [callback, callback]
             case "late":
-                return [replace(callback, due=callback.due + wait, place=callback.place + wait)]
+                return [replace(callback, due=callback.due + wait)]
             case "reordered":
-                return [replace(callback, place=callback.place + wait * self._random.random())]
+                return [replace(callback, due=callback.due + wait * self._random.random())]
             case spoilt:
                 return [replace(callback, spoilt=callback.spoilt | {spoilt})]
 

@@ -90,9 +90,10 @@ class AddAccount(Order):
 class Fault(Order):
     """A rule that spoils some callbacks, or some answers of the API.
 
-    `seconds` is the delay of `late` and the window of `reordered`: callbacks that are delivered
-    together and were due within it of each other change places. `share` of them are hit, chosen
-    by `seed`, at most `times`. `match` limits the rule to a kind of callback, or to one status.
+    `seconds` is the delay of `late`, and for `reordered` the longest of its random delays, so that
+    callbacks due within it of each other change places. `share` of them are hit, chosen by `seed`,
+    at most `times`. `match` limits the rule to a kind of callback (`status`, `inbound`, `click`)
+    or to one status of a text; for a fault of the API, to one HTTP method.
     """
 
     fault: Literal[

@@ -16,6 +16,7 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 CHANNEL = re.compile(r"(whatsapp|messenger|rcs):\S+")
 SHORT_CODE = re.compile(r"\d{3,8}")
 ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 MAX_BODY = 1600
 MAX_MEDIA = 10
@@ -216,13 +217,12 @@ def _check_schedule(form: Form, now: datetime) -> datetime | None:
     if not _one(form, "MessagingServiceSid"):
         raise Refused(35118)
     try:
-        instant = datetime.fromisoformat(send_at)
+        instant = datetime.fromisoformat(send_at) if INSTANT.fullmatch(send_at) else None
     except ValueError:
-        raise Refused(35114) from None
-    instant = instant.replace(tzinfo=instant.tzinfo or UTC)
-    if not SCHEDULE_WINDOW[0] <= instant - now <= SCHEDULE_WINDOW[1]:
+        instant = None
+    if instant is None or not SCHEDULE_WINDOW[0] <= instant - now <= SCHEDULE_WINDOW[1]:
         raise Refused(35114)
-    return instant
+    return instant.astimezone(UTC)
 
 
 def _check_shorten(form: Form) -> bool:

@@ -55,7 +55,7 @@ class Postman:
     def take_due(self, now: datetime, limit: int | None) -> list[Callback]:
         """Takes the callbacks that are due out of the line, in the order to post them."""
         with self._lock:
-            due = [(c.place, index) for index, c in enumerate(self.waiting) if c.due <= now]
+            due = [(c.due, index) for index, c in enumerate(self.waiting) if c.due <= now]
             taken = [index for _, index in sorted(due)[:limit]]
             callbacks = [self.waiting[index] for index in taken]
             gone = set(taken)

@@ -184,8 +184,7 @@ class Twilio:
             now = self._advance()
         due = self.postman.take_due(now, order.limit)
         attempts = self.postman.post(due, order.parallel, now)
-        for attempt in attempts:
-            self._fall_back(attempt)
+        attempts += self.postman.post(self._fall_backs(attempts), order.parallel, now)
         return dict(Counter(attempt.outcome for attempt in attempts))
 
     def stats(self) -> dict[str, Any]:
@@ -273,11 +272,13 @@ class Twilio:
 
     def _click(self, text: Text, click: orders.Click, at: datetime) -> None:
         account = self.accounts[text.account]
-        if account.click_url:
+        if account.click_url and text.status != "canceled":
             params = click_params(text, account, click.link, click.user_agent, click.event_type, at)
             self._enqueue("click", text, account.click_url, params, at)
 
     def _answer(self, text: Text, body: str, at: datetime) -> None:
+        if text.status == "canceled":
+            return
         order = orders.Reply(from_=text.to, to=text.from_ or "", body=body)
         self._receive(self.accounts[text.account], order, at)
 
@@ -319,7 +320,6 @@ class Twilio:
             params=params,
             due=at,
             token=str(uuid.UUID(int=self._randomness.getrandbits(128), version=4)),
-            place=at,
             as_json=as_json,
         )
         callbacks = self.rules.spoil(callback)
@@ -327,12 +327,20 @@ class Twilio:
         if not callbacks:
             self.postman.lose(callback, at)
 
-    def _fall_back(self, attempt: Attempt) -> None:
-        """An inbound text whose URL failed goes to the account's fallback URL once."""
-        callback, account = attempt.callback, self.accounts[attempt.callback.account]
-        if callback.kind != "inbound" or attempt.succeeded or not account.fallback_url:
-            return
-        if callback.url != account.fallback_url:
-            why = (("ErrorCode", "11200"), ("ErrorUrl", callback.url))
-            params = (*callback.params, *why)
-            self.postman.add([replace(callback, url=account.fallback_url, params=params)])
+    def _fall_backs(self, attempts: Sequence[Attempt]) -> list[Callback]:
+        """Inbound texts whose URL failed, addressed to the fallback URL of their accounts."""
+        answered = {a.callback.sid for a in attempts if a.succeeded}
+        failed = {
+            a.callback.sid: a.callback
+            for a in attempts
+            if a.callback.kind == "inbound" and a.callback.sid not in answered
+        }
+        return [
+            replace(callback, url=url, params=(*callback.params, *_why_fallen_back(callback)))
+            for callback in failed.values()
+            if (url := self.accounts[callback.account].fallback_url)
+        ]
+
+
+def _why_fallen_back(callback: Callback) -> tuple[tuple[str, str], ...]:
+    return ("ErrorCode", "11200"), ("ErrorUrl", callback.url)
