@@ -152,27 +152,42 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except Exception as error:
-        raise BadSettings(f"database: {url!r} is not a database URL") from error
+        raise BadSettings("database: this is not a database URL") from error
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
     if parsed.get_backend_name() != "postgresql":
         raise BadSettings("database: use sqlite:///FILE or postgresql+psycopg://…")
     try:
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+        )
     except ModuleNotFoundError as error:
         raise MissingExtra("postgres", "a PostgreSQL ledger") from error
 
 
 def _sqlite(url: str, path: str | None) -> Engine:
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    options: dict[str, Any] = {
+        "connect_args": {"check_same_thread": False},
+        "hide_parameters": True,
+    }
     if path in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     else:
-        Path(path or "").touch(mode=0o600)
+        _make_private(Path(path or ""))
     engine = create_engine(url, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise BadSettings(
+            f"database: {path} cannot be written ({error.strerror}); make its folder, or give the "
+            "user that runs crm-sms the right to write there"
+        ) from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

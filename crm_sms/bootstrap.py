@@ -1,0 +1,105 @@
+"""The only place where ports meet what implements them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from crm_sms import plugins
+from crm_sms.clock import Clock, file_clock, machine_clock
+from crm_sms.errors import BadSettings
+from crm_sms.ledger import Failpoints, Ledger
+from crm_sms.ports import Crm, SmsProvider
+from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class BuiltOnUse(Mapping[str, T], Generic[T, U]):
+    """Things by name, each built from its table when it is first asked for, and kept."""
+
+    def __init__(self, tables: Mapping[str, U], build: Callable[[str, U], T]) -> None:
+        self._tables = tables
+        self._build = build
+        self._built: dict[str, T] = {}
+        # Two threads that ask at once must not get two clients with a connection pool each.
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> T:
+        with self._lock:
+            if name not in self._built:
+                self._built[name] = self._build(name, self._tables[name])
+            return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One installation, put together. Providers and CRMs go by their configured names.
+
+    Whoever looks one up in `providers` or `crms` may get BadSettings or MissingExtra.
+    """
+
+    folder: Path
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    providers: Mapping[str, SmsProvider]
+    crms: Mapping[str, Crm]
+
+    def close(self) -> None:
+        """Close the ledger's connections."""
+        self.ledger.close()
+
+
+def bootstrap(folder: Path, environ: Mapping[str, str]) -> App:
+    """The installation whose settings are in `folder`, with `environ` above them.
+
+    Opens no connection and imports no adapter. Raises BadSettings with every problem.
+    """
+    settings = load(folder, environ)
+    clock = file_clock(settings.clock) if settings.clock else machine_clock
+    ledger = Ledger(
+        settings.database.get_secret_value(),
+        settings.digest_key.get_secret_value().encode(),
+        Failpoints(environ.get("CRM_SMS_FAILPOINTS", "")),
+    )
+
+    # A provider signs with, or calls back at, the address under which it reaches us.
+    called_at = {"public_url": settings.public_url} if settings.public_url else {}
+    return App(
+        folder=folder.absolute(),
+        settings=settings,
+        ledger=ledger,
+        clock=clock,
+        providers=BuiltOnUse(
+            settings.providers, partial(_adapter, plugins.PROVIDERS, "providers", called_at, clock)
+        ),
+        crms=BuiltOnUse(settings.crms, partial(_adapter, plugins.CRMS, "crms", {}, clock)),
+    )
+
+
+def _adapter(
+    group: str,
+    section: str,
+    given: Mapping[str, Any],
+    clock: Clock,
+    name: str,
+    table: ProviderSettings,
+) -> Any:
+    try:
+        return plugins.adapter(group, table.adapter)({**given, **table.options}, clock)
+    except BadSettings as error:
+        variables = f"{PREFIX}{section}__{name}__".upper()
+        place = f"[{section}.{name}] in crm-sms.toml, or {variables}… in .env or the environment"
+        raise BadSettings(f"{place}: {error}") from error
