@@ -1,0 +1,145 @@
+"""The Salesforce org as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from crm_sms.errors import AccessRefused, TryLater, Unclear
+from crm_sms.ports import Clock, Finding
+from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, WriteResult
+from crm_sms_salesforce.checks import findings
+from crm_sms_salesforce.describe import object_description
+from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.outcomes import (
+    Fates,
+    composite_outcomes,
+    everywhere,
+    never_left,
+    request_outcomes,
+    unclear,
+)
+from crm_sms_salesforce.pulls import pages, source_of, statement
+from crm_sms_salesforce.reads import find
+from crm_sms_salesforce.refusals import reading
+from crm_sms_salesforce.rest import Rest
+from crm_sms_salesforce.settings import load_settings
+from crm_sms_salesforce.writes import composite_body
+
+
+class SalesforceCrm:
+    """A `crm_sms.ports.Crm`. Makes no request before the first call that needs one."""
+
+    name: ClassVar[str] = "salesforce"
+
+    def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None:
+        self._settings = load_settings(settings)
+        self._rest = Rest(self._settings, clock)
+        self._seen: dict[str, ObjectDescription] = {}
+        self.limits = self._settings.limits
+
+    def describe(self, objects: Collection[str]) -> Mapping[str, ObjectDescription]:
+        """See `Crm.describe`. One call for each object."""
+        found: dict[str, ObjectDescription] = {}
+        for object in objects:
+            self._seen.pop(object, None)
+            description = self._describe(object)
+            if description is not None:
+                self._seen[object] = found[object] = description
+        return found
+
+    def write(self, chunks: Sequence[Chunk]) -> WriteResult:
+        """See `Crm.write`. Always one Composite, so one call; none if there are no rows."""
+        if not any(chunk.rows for chunk in chunks):
+            return WriteResult(everywhere(chunks, unclear("")), calls=0, usage=self.usage)
+        before = self.calls
+        outcomes = self._write(chunks)
+        return WriteResult(outcomes, calls=self.calls - before, usage=self.usage)
+
+    def read(
+        self,
+        object: str,
+        key_field: str | None,
+        keys: Sequence[str],
+        fields: Collection[str],
+        *,
+        deleted: bool = False,
+    ) -> Mapping[str, Found]:
+        """See `Crm.read`. A field that our user does not see is absent from what is found."""
+        with reading():
+            try:
+                return find(self._rest, object, key_field, keys, fields, deleted=deleted)
+            except ApiError as error:
+                visible = self._visible_after(error, object, fields)
+                return find(self._rest, object, key_field, keys, visible, deleted=deleted)
+
+    def pull(self, pull: Pull) -> Iterator[Page]:
+        """See `Crm.pull`. A column that our user does not see is left out."""
+        source = source_of(pull)
+        with reading():
+            description = self._seen.get(source.object) or self.describe([source.object]).get(
+                source.object
+            )
+            if description is None:
+                remedy = "give the run-as user's permission set read access"
+                raise AccessRefused(f"our user does not see {source.object}: {remedy}")
+            try:
+                yield from pages(self._rest, source, statement(source, description, pull))
+            except ApiError:
+                # A column may have been hidden since: the next pull asks what is to be seen.
+                self._seen.pop(source.object, None)
+                raise
+
+    def url(self, object: str, id: str) -> str:
+        """See `Crm.url`."""
+        return f"{self._settings.login_url}/lightning/r/{object}/{id}/view"
+
+    @property
+    def usage(self) -> Usage | None:
+        """See `Crm.usage`."""
+        return self._rest.usage
+
+    @property
+    def calls(self) -> int:
+        """See `Crm.calls`."""
+        return self._rest.calls
+
+    def check(self) -> list[Finding]:
+        """See `Crm.check`."""
+        return findings(self._rest, self._settings.api_version)
+
+    def _write(self, chunks: Sequence[Chunk]) -> tuple[Fates, ...]:
+        allow_save = self._settings.duplicate_rule_allow_save
+        body = composite_body(chunks, self._rest.data_path, allow_save=allow_save)
+        try:
+            return composite_outcomes(chunks, self._rest.post("composite", body))
+        except ApiError as error:
+            return request_outcomes(chunks, error)
+        except Unclear as error:
+            return everywhere(chunks, unclear(str(error)))
+        except TryLater as error:
+            return everywhere(chunks, never_left(str(error), error.wait_s))
+
+    def _describe(self, object: str) -> ObjectDescription | None:
+        with reading():
+            try:
+                return object_description(self._rest.get(f"sobjects/{object}/describe"))
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                return None
+
+    def _visible_after(
+        self, error: ApiError, object: str, fields: Collection[str]
+    ) -> Collection[str]:
+        """The fields without those that the org has just refused to show, else the error again."""
+        description = None
+        if "INVALID_FIELD" in error.codes:
+            description = self.describe([object]).get(object)
+        if description is None:
+            raise error
+        seen = {name.casefold() for name in description.fields}
+        visible = [name for name in fields if name.casefold() in seen]
+        if len(visible) == len(fields):
+            raise error
+        return visible

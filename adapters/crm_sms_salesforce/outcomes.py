@@ -1,0 +1,164 @@
+"""From Salesforce's answers to the fate of each row; decides, does no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crm_sms.records import Chunk, Op, Outcome, Reason, Verdict, Write
+from crm_sms_salesforce.faults import ApiError, Fault, parse_faults
+from crm_sms_salesforce.refusals import raise_if_refused
+from crm_sms_salesforce.verdicts import (
+    DUPLICATE_RACE,
+    MAYBE,
+    UNAVAILABLE,
+    Rule,
+    rule_for,
+    rule_for_many,
+)
+
+Fates = tuple[Outcome, ...]
+
+_DUPLICATE = re.compile(r"duplicate value found: (\S+) duplicates value on record with id: (\S+)")
+_COLUMN = re.compile(r"No such column '([\w.]+)'")
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+
+
+def composite_outcomes(chunks: Sequence[Chunk], answer: object) -> tuple[Fates, ...]:
+    """Fates of the chunks of one Composite request from its answer with HTTP 200.
+
+    A subrequest that is missing from the answer may have committed.
+    """
+    answered = answer.get("compositeResponse") if isinstance(answer, Mapping) else None
+    parts = {
+        part.get("referenceId"): part
+        for part in (answered if isinstance(answered, list) else ())
+        if isinstance(part, Mapping)
+    }
+    return tuple(
+        _chunk_outcomes(chunk, parts.get(reference(index))) for index, chunk in enumerate(chunks)
+    )
+
+
+def reference(index: int) -> str:
+    """The name of a chunk's subrequest within its Composite."""
+    return f"chunk{index}"
+
+
+def request_outcomes(chunks: Sequence[Chunk], error: ApiError) -> tuple[Fates, ...]:
+    """Fates when the request as a whole was answered with an error.
+
+    Raises AccessRefused where the org refuses us and not these rows.
+    """
+    raise_if_refused(error)
+    rows = sum(len(chunk.rows) for chunk in chunks)
+    return tuple(_all_refused(chunk, error, alone=rows == 1) for chunk in chunks)
+
+
+def everywhere(chunks: Sequence[Chunk], outcome: Outcome) -> tuple[Fates, ...]:
+    """The same fate for every row."""
+    return tuple((outcome,) * len(chunk.rows) for chunk in chunks)
+
+
+def unclear(detail: str) -> Outcome:
+    """The fate of a row whose request may have committed."""
+    return Outcome(Verdict.MAYBE, reason=Reason.UNAVAILABLE, detail=detail)
+
+
+def never_left(detail: str, wait_s: float) -> Outcome:
+    """The fate of a row whose request was not sent."""
+    return Outcome(Verdict.RETRY, reason=Reason.UNAVAILABLE, detail=detail, wait_s=wait_s)
+
+
+def _chunk_outcomes(chunk: Chunk, part: Mapping[str, Any] | None) -> Fates:
+    if not chunk.rows:
+        return ()
+    if part is None:
+        return (unclear("the answer leaves this chunk out"),) * len(chunk.rows)
+    status, body = int(part.get("httpStatusCode") or 500), part.get("body")
+    if status >= 300:
+        return _all_refused(chunk, ApiError(status, parse_faults(body)), alone=len(chunk.rows) == 1)
+    if not isinstance(body, list) or len(body) != len(chunk.rows):
+        return (unclear("the answer does not have one result for each row"),) * len(chunk.rows)
+    return tuple(_row_outcome(chunk, result) for result in body)
+
+
+def _row_outcome(chunk: Chunk, result: object) -> Outcome:
+    if not isinstance(result, Mapping):
+        return unclear("the answer to this row is not in Salesforce's form")
+    if result.get("success") is True:
+        created = bool(result.get("created", chunk.op is Op.CREATE))
+        return Outcome(Verdict.DONE, crm_id=str(result.get("id")), created=created)
+    faults = parse_faults(result.get("errors")) or (Fault("UNKNOWN"),)
+    return _heaviest([_judged(chunk, fault) for fault in faults])
+
+
+def _heaviest(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of a row's complaints the one that no other try would mend, else the first."""
+    parked = [outcome for outcome in outcomes if outcome.verdict is Verdict.PARK]
+    return (parked or list(outcomes))[0]
+
+
+def _judged(chunk: Chunk, fault: Fault) -> Outcome:
+    if fault.code == "DUPLICATE_VALUE" and chunk.op is not Op.UPDATE:
+        return _duplicate(chunk, fault)
+    return _outcome(rule_for(fault), fault)
+
+
+def _duplicate(chunk: Chunk, fault: Fault) -> Outcome:
+    """A value that another record holds already: ours, or one that must not be taken."""
+    found = _DUPLICATE.search(fault.message)
+    named = found[1] if found else next(iter(fault.fields), None)
+    if named is None or named == "<unknown>":
+        rule = rule_for(fault)
+        return _outcome(DUPLICATE_RACE if rule.verdict is Verdict.PARK else rule, fault)
+    if named.casefold() != (chunk.key_field or "").casefold():
+        return _outcome(rule_for(fault), Fault(fault.code, fault.message, (named,)))
+    if chunk.op is Op.UPSERT:
+        return _outcome(DUPLICATE_RACE, fault)
+    crm_id = found[2] if found and _RECORD_ID.fullmatch(found[2]) else None
+    return Outcome(Verdict.DONE, crm_id=crm_id)
+
+
+def _all_refused(chunk: Chunk, error: ApiError, *, alone: bool) -> Fates:
+    """One complaint about all rows: the guilty ones are singled out where that can be told."""
+    if not error.faults:
+        words = Fault(f"HTTP {error.status}, not in Salesforce's form")
+        rule = MAYBE if error.status >= 500 else UNAVAILABLE
+        return (_outcome(rule, words),) * len(chunk.rows)
+    fault = error.faults[0]
+    rule = rule_for_many(fault, error.status)
+    if rule.reason is Reason.FIELD and (names := _columns(fault)):
+        return _field_refused(chunk, names, rule, fault)
+    if rule.reason is Reason.DATA and not alone:
+        rule = Rule(Verdict.RETRY, Reason.DATA, shrink=True)
+    return (_outcome(rule, fault),) * len(chunk.rows)
+
+
+def _columns(fault: Fault) -> tuple[str, ...]:
+    return fault.fields or tuple(_COLUMN.findall(fault.message))
+
+
+def _field_refused(chunk: Chunk, names: tuple[str, ...], rule: Rule, fault: Fault) -> Fates:
+    """Only rows that carry a refused field are parked; the others may go without them."""
+    refused = {name.casefold() for name in names}
+    parked = _outcome(rule, Fault(fault.code, fault.message, names))
+    again = Outcome(Verdict.RETRY, reason=Reason.FIELD, detail=fault.words)
+    return tuple(parked if refused & _written(chunk, row) else again for row in chunk.rows)
+
+
+def _written(chunk: Chunk, row: Write) -> set[str]:
+    keys = {chunk.key_field.casefold()} if chunk.key_field else set()
+    return keys | {name.casefold() for name in row.fields}
+
+
+def _outcome(rule: Rule, fault: Fault) -> Outcome:
+    return Outcome(
+        rule.verdict,
+        reason=rule.reason,
+        detail=fault.words,
+        fields=fault.fields,
+        shrink=rule.shrink,
+        wait_s=rule.wait_s,
+    )

@@ -1,0 +1,164 @@
+"""What changed in the org: which columns each part of the mirror takes and the rows they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crm_sms.records import (
+    Columns,
+    MirrorPart,
+    MirrorRow,
+    ObjectDescription,
+    Opportunity,
+    Owner,
+    OwnTask,
+    Page,
+    Person,
+    Phone,
+    Pull,
+    Role,
+    Scalar,
+)
+from crm_sms_salesforce.rest import Rest
+from crm_sms_salesforce.soql import select_changed
+from crm_sms_salesforce.values import distinct, instant, scalars
+
+Record = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a part comes from. `fields` are those wanted; a hidden one is left out."""
+
+    object: str
+    fields: tuple[str, ...]
+    row: Callable[[Record], MirrorRow]
+    having: str | None = None
+
+
+def source_of(pull: Pull) -> Source:
+    """The object, columns and rows of a pull."""
+    if pull.part is MirrorPart.PEOPLE:
+        assert pull.columns is not None
+        return _people(pull.columns)
+    if pull.part is MirrorPart.TASKS:
+        assert pull.key_field is not None
+        return _tasks(pull.key_field)
+    return _SOURCES[pull.part]
+
+
+def statement(source: Source, description: ObjectDescription, pull: Pull) -> str:
+    """The query of a pull; columns that our user does not see are never selected."""
+    visible = {name.casefold() for name in description.fields}
+    wanted = distinct(["Id", "SystemModstamp", "IsDeleted", *source.fields])
+    fields = [name for name in wanted if name.casefold() in visible]
+    return select_changed(source.object, fields, pull.since, source.having)
+
+
+def pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
+    """The pages of a pull, in the order of change."""
+    names = distinct(["Id", "SystemModstamp", "IsDeleted", *source.fields])
+    for page in rest.pages(soql):
+        rows = tuple(source.row(scalars(record, names)) for record in page["records"])
+        yield Page(rows, total=page.get("totalSize"))
+
+
+def _people(columns: Columns) -> Source:
+    opt_out = (columns.opt_out,) if columns.opt_out else ()
+    own = ("Name", "OwnerId", "AccountId", "IsConverted")
+    return Source(
+        columns.object,
+        (*own, *columns.phones, *opt_out, *columns.further),
+        lambda record: _person(columns, record),
+    )
+
+
+def _person(columns: Columns, record: Record) -> Person:
+    flag = record.get(columns.opt_out) if columns.opt_out else None
+    return Person(
+        object=columns.object,
+        id=str(record["Id"]),
+        kind=columns.kind,
+        modified_at=_modified(record),
+        name=str(record.get("Name") or ""),
+        owner_id=_text(record, "OwnerId"),
+        account_id=_text(record, "AccountId"),
+        phones=tuple(Phone(name, str(record[name])) for name in columns.phones if record.get(name)),
+        opted_out=None if flag is None else bool(flag),
+        fields={name: record[name] for name in columns.further if name in record},
+        deleted=bool(record.get("IsDeleted") or record.get("IsConverted")),
+    )
+
+
+def _owner(record: Record) -> Owner:
+    return Owner(
+        id=str(record["Id"]),
+        name=str(record.get("Name") or ""),
+        modified_at=_modified(record),
+        email=_text(record, "Email"),
+        active=bool(record.get("IsActive", True)),
+    )
+
+
+def _opportunity(record: Record) -> Opportunity:
+    amount = record.get("Amount")
+    return Opportunity(
+        id=str(record["Id"]),
+        name=str(record.get("Name") or ""),
+        modified_at=_modified(record),
+        account_id=_text(record, "AccountId"),
+        owner_id=_text(record, "OwnerId"),
+        stage=_text(record, "StageName"),
+        amount=None if amount is None else float(amount),
+        open=not record.get("IsClosed"),
+        deleted=bool(record.get("IsDeleted")),
+    )
+
+
+def _role(record: Record) -> Role:
+    return Role(
+        id=str(record["Id"]),
+        opportunity_id=str(record["OpportunityId"]),
+        person_id=str(record["ContactId"]),
+        modified_at=_modified(record),
+        role=_text(record, "Role"),
+        primary=bool(record.get("IsPrimary")),
+        deleted=bool(record.get("IsDeleted")),
+    )
+
+
+def _tasks(key_field: str) -> Source:
+    def row(record: Record) -> OwnTask:
+        return OwnTask(
+            id=str(record["Id"]),
+            key=str(record[key_field]),
+            modified_at=_modified(record),
+            closed=bool(record.get("IsClosed")),
+            deleted=bool(record.get("IsDeleted")),
+        )
+
+    return Source("Task", (key_field, "IsClosed"), row, having=key_field)
+
+
+_SOURCES: Mapping[MirrorPart, Source] = {
+    MirrorPart.OWNERS: Source("User", ("Name", "Email", "IsActive"), _owner),
+    MirrorPart.OPPORTUNITIES: Source(
+        "Opportunity",
+        ("Name", "AccountId", "OwnerId", "StageName", "Amount", "IsClosed"),
+        _opportunity,
+    ),
+    MirrorPart.ROLES: Source(
+        "OpportunityContactRole", ("OpportunityId", "ContactId", "Role", "IsPrimary"), _role
+    ),
+}
+
+
+def _text(record: Record, name: str) -> str | None:
+    value = record.get(name)
+    return None if value is None else str(value)
+
+
+def _modified(record: Record) -> Any:
+    return instant(str(record["SystemModstamp"]))

@@ -1,0 +1,116 @@
+"""Calls to the org, through simple-salesforce, with its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from crm_sms.errors import TryLater, Unclear
+from crm_sms.ports import Clock
+from crm_sms.records import Usage
+from crm_sms_salesforce.auth import Tokens
+from crm_sms_salesforce.faults import ApiError, parse_faults
+from crm_sms_salesforce.library import Salesforce, SalesforceError
+from crm_sms_salesforce.settings import Settings
+from crm_sms_salesforce.transport import Session
+
+
+class Rest:
+    """One org. Signs in at the first call, not when built. For one thread at a time."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._version = settings.api_version
+        self._tokens = Tokens(settings, clock)
+        self._session = Session(settings, self._tokens)
+        self._built: Salesforce | None = None
+
+    @property
+    def data_path(self) -> str:
+        """The path under which the configured API version lives."""
+        return f"/services/data/v{self._version}"
+
+    @property
+    def calls(self) -> int:
+        """Requests that the org counts."""
+        return self._session.calls
+
+    @property
+    def usage(self) -> Usage | None:
+        """From the last answer that said it."""
+        return self._session.usage
+
+    def sign_in(self) -> str:
+        """The instance that takes our token. Raises AccessRefused or TryLater."""
+        return self._tokens.current().instance_url
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """One POST below the data path, which may act.
+
+        Raises ApiError, AccessRefused, TryLater (it never left) or Unclear (it may have acted).
+        """
+        sf = self._salesforce()
+        try:
+            return sf.restful(path, method="POST", json=body)
+        except SalesforceError as error:
+            raise ApiError(error.status, parse_faults(error.content)) from error
+        except ValueError as error:
+            raise Unclear("Salesforce's answer is not JSON") from error
+
+    def composite_read(self, body: Mapping[str, Any]) -> Any:
+        """A Composite that only reads. Raises ApiError, AccessRefused or TryLater."""
+        return self._read(lambda sf: sf.restful("composite", method="POST", json=body))
+
+    def get(self, path: str) -> Any:
+        """One GET below the data path. Raises ApiError, AccessRefused or TryLater."""
+        return self._read(lambda sf: sf.restful(path))
+
+    def versions(self) -> list[str]:
+        """The API versions that the org serves. Raises ApiError, AccessRefused or TryLater."""
+        answer = self._read(self._version_list)
+        return [str(entry["version"]) for entry in answer]
+
+    def pages(self, soql: str) -> Iterator[Mapping[str, Any]]:
+        """A query's pages, deleted rows included. Raises ApiError, AccessRefused or TryLater."""
+        page = self._read(lambda sf: sf.query(soql, include_deleted=True))
+        yield page
+        yield from self.further_pages(page)
+
+    def further_pages(self, page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The pages after this one; raises like `pages`."""
+        while not page["done"]:
+            page = self._read(_query_more(page["nextRecordsUrl"]))
+            yield page
+
+    def _version_list(self, sf: Salesforce) -> Any:
+        """Above the versioned base, where the library has no call of its own."""
+        response = self._session.request("GET", f"https://{sf.sf_instance}/services/data/")
+        if response.status_code >= 300:
+            raise ApiError(response.status_code, parse_faults(response.json()))
+        return response.json()
+
+    def _read(self, call: Callable[[Salesforce], Any]) -> Any:
+        sf = self._salesforce()
+        try:
+            return call(sf)
+        except SalesforceError as error:
+            raise ApiError(error.status, parse_faults(error.content)) from error
+        except Unclear as error:
+            raise TryLater(str(error), wait_s=5) from error
+        except ValueError as error:
+            raise TryLater("Salesforce's answer is not JSON", wait_s=5) from error
+
+    def _salesforce(self) -> Salesforce:
+        if self._built is None:
+            token = self._tokens.current()
+            self._built = Salesforce(
+                session_id=token.access_token,
+                instance_url=token.instance_url,
+                version=self._version,
+                session=self._session,
+                object_pairs_hook=dict,
+            )
+        return self._built
+
+
+def _query_more(url: str) -> Callable[[Salesforce], Any]:
+    return lambda sf: sf.query_more(url, identifier_is_url=True)

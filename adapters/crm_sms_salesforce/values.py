@@ -1,0 +1,38 @@
+"""Salesforce's JSON values in our form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from crm_sms.records import Scalar
+
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})\+0000")
+
+
+def scalar(value: object) -> Scalar:
+    """A value in the form of `Scalar`; compound values (addresses) have none and become None."""
+    if isinstance(value, str):
+        return _INSTANT.sub(r"\1.\2Z", value) if _INSTANT.fullmatch(value) else value
+    return value if isinstance(value, bool | int | float) else None
+
+
+def scalars(record: Mapping[str, Any], names: Collection[str]) -> dict[str, Scalar]:
+    """The named fields of a record, as far as it has them; names in any case."""
+    held = {name.casefold(): value for name, value in record.items()}
+    return {name: scalar(held[name.casefold()]) for name in names if name.casefold() in held}
+
+
+def instant(value: str) -> datetime:
+    """A DateTime as Salesforce writes it: `2026-11-20T15:48:22.000+0000`."""
+    return datetime.fromisoformat(value)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names without repetition, the first spelling kept: a SELECT must not name a field twice."""
+    spellings: dict[str, str] = {}
+    for name in names:
+        spellings.setdefault(name.casefold(), name)
+    return list(spellings.values())
