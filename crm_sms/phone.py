@@ -30,6 +30,11 @@ class Address:
     kind: AddressKind
     e164: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """What a person reads: the number in E.164 where it is one, else as it came."""
+        return self.e164 or self.raw
+
 
 def parse_address(raw: str, default_region: str | None = None) -> Address:
     """Never raises: what cannot be parsed is kept as UNPARSABLE.
