@@ -97,6 +97,7 @@ CLUES: tuple[tuple[frozenset[str], str, Rule], ...] = (
     (frozenset({"REQUEST_LIMIT_EXCEEDED"}), "concurrent", TOO_MANY_AT_ONCE),
     (frozenset({"DUPLICATE_VALUE"}), "duplicate external id specified", DUPLICATE_IN_LIST),
     (frozenset({"DUPLICATE_VALUE"}), "duplicate id in list", DUPLICATE_IN_LIST),
+    (frozenset({"NOT_FOUND"}), "external id field", _park(Reason.FIELD)),
     (_AUTOMATION_CODES, "unable_to_lock_row", LOCKED),
     (_AUTOMATION_CODES, "cpu time limit", TOO_LARGE),
     (_AUTOMATION_CODES, "limitexception", TOO_LARGE),
@@ -136,6 +137,8 @@ def rule_for_many(fault: Fault, status: int) -> Rule:
     """
     if status in TOO_LARGE_STATUSES:
         return TOO_LARGE
-    rule = _park(Reason.SETUP) if fault.code == "NOT_FOUND" else rule_for(fault)
+    rule = rule_for(fault)
+    if rule is RULES["NOT_FOUND"]:  # not a record but the object is missing
+        rule = _park(Reason.SETUP)
     stopped = rule.verdict is Verdict.RETRY and rule.reason is not Reason.UNAVAILABLE
     return MAYBE if status >= 500 and not stopped else rule
