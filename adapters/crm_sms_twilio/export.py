@@ -53,11 +53,18 @@ def _rows(file: Iterator[str]) -> Iterator[_Read]:
     lines = chain(head, file)
     if head[0][0] in "\udcff\udcfe":  # how UTF-16 begins
         raise Unreadable(f"the file is not UTF-8; {_KNOWN}")
-    if not head[0].lstrip().startswith(("{", "[")):
+    first = head[0].lstrip()[0]
+    if first not in "{[":
         return _csv_rows(lines)
-    if isinstance(_parsed(head[0]), dict) or (head[1:][0:1] and head[1].lstrip().startswith("{")):
+    if first == "{" and _in_lines(head):
         return _json_lines(lines)
     return _json_document("".join(lines))
+
+
+def _in_lines(head: Sequence[str]) -> bool:
+    """A document spread over lines has a name, not an object, in its second line."""
+    second = head[1] if len(head) > 1 else ""
+    return second.lstrip().startswith("{") or isinstance(_parsed(head[0]), dict)
 
 
 def _json_document(text: str) -> Iterator[_Read]:

@@ -37,8 +37,11 @@ ERROR_CLASSES: Mapping[str, ErrorClass] = {
     "21212": ErrorClass.SENDER_CONFIG,
     "21408": ErrorClass.SENDER_CONFIG,  # region not enabled
     "21602": ErrorClass.CONTENT,  # no body
+    "21603": ErrorClass.SENDER_CONFIG,  # no sender
+    "21604": ErrorClass.INVALID_RECIPIENT,  # no recipient
     "21606": ErrorClass.SENDER_CONFIG,
     "21608": ErrorClass.SENDER_CONFIG,  # trial account, unverified number
+    "21609": ErrorClass.SENDER_CONFIG,  # the status callback's URL
     "21610": ErrorClass.CONSENT,
     "21611": ErrorClass.RATE,  # ten hours of texts already queued
     # Not reachable from this sender. The cause may be either end; one bad number must not stop a
@@ -49,6 +52,8 @@ ERROR_CLASSES: Mapping[str, ErrorClass] = {
     "21619": ErrorClass.CONTENT,
     "21635": ErrorClass.INVALID_RECIPIENT,  # landline
     "21660": ErrorClass.SENDER_CONFIG,
+    "21705": ErrorClass.SENDER_CONFIG,  # no such Messaging Service
+    "21712": ErrorClass.SENDER_CONFIG,  # the sender is not in its pool
     "30001": ErrorClass.RATE,
     "30002": ErrorClass.SENDER_CONFIG,  # account suspended
     "30003": ErrorClass.UNREACHABLE_TEMPORARY,

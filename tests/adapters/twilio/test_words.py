@@ -34,11 +34,12 @@ def test_the_default_keywords_are_exact() -> None:
     rules = Twilio.opt_out_rules.keywords
     by_type = {kind: {word for word in rules if rules[word] is kind} for kind in OptOutType}
     assert by_type == {
-        OptOutType.STOP: set(
-            ["STOP", "UNSUBSCRIBE", "END", "QUIT", "STOPALL", "REVOKE", "OPTOUT", "CANCEL"]
-        ),
-        OptOutType.START: set(["START", "YES", "UNSTOP"]),
-        OptOutType.HELP: set(["HELP", "INFO"]),
+        OptOutType.STOP: {
+            *("STOP", "UNSUBSCRIBE", "END", "QUIT"),
+            *("STOPALL", "REVOKE", "OPTOUT", "CANCEL"),
+        },
+        OptOutType.START: {"START", "YES", "UNSTOP"},
+        OptOutType.HELP: {"HELP", "INFO"},
     }
 
 
