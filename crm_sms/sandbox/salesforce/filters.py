@@ -1,0 +1,183 @@
+"""WHERE as a test of rows: types checked first, then compiled to plain functions."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce.columns import Column, resolve
+from crm_sms.sandbox.salesforce.ids import normalise
+from crm_sms.sandbox.salesforce.org import Org
+from crm_sms.sandbox.salesforce.refusals import RequestRefused
+from crm_sms.sandbox.salesforce.schema import SObject
+from crm_sms.sandbox.salesforce.soql import Literal, pointer
+from crm_sms.sandbox.salesforce.table import Row
+from crm_sms.sandbox.salesforce.values import as_date, as_datetime
+
+Test = Callable[[Row], bool]
+
+_LITERAL_OF = {
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "datetime",
+    "double": "number",
+    "currency": "number",
+    "percent": "number",
+    "int": "number",
+}
+"""The literal that a field of each type is compared with; every other type takes a string."""
+
+_ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Filter:
+    """Compiles the WHERE of one query."""
+
+    def __init__(self, org: Org, obj: SObject, text: str) -> None:
+        self.org = org
+        self.object = obj
+        self.text = text
+
+    def compile(self, node: soql.Node) -> Test:
+        """The test that rows must pass, or RequestRefused."""
+        match node:
+            case soql.AllOf(items):
+                tests = [self.compile(item) for item in items]
+                return lambda row: all(test(row) for test in tests)
+            case soql.AnyOf(items):
+                tests = [self.compile(item) for item in items]
+                return lambda row: any(test(row) for test in tests)
+            case soql.NotOf(item):
+                inner = self.compile(item)
+                return lambda row: not inner(row)
+            case soql.Compare():
+                return self._compare(node)
+            case soql.Among():
+                return self._among(node)
+
+    def column(self, path: soql.Path) -> Column:
+        """The column of a path that is filtered by."""
+        column = resolve(self.org, self.object, path, self.text)
+        if not column.field.filterable:
+            raise RequestRefused(
+                "INVALID_FIELD",
+                f"{pointer(self.text, path.line, path.column)}field '{path}' can not be filtered "
+                "in a query call",
+            )
+        return column
+
+    def value(self, column: Column, literal: Literal) -> Any:
+        """The literal as rows hold such values, checked against the field's type."""
+        if literal.kind == "null" and column.field.type != "boolean":
+            return None
+        wanted = _LITERAL_OF.get(column.field.type, "string")
+        if literal.kind != wanted:
+            raise self._wrong_type(column)
+        match wanted:
+            case "string":
+                return self._string(column, literal)
+            case "date" | "datetime":
+                found = (as_date if wanted == "date" else as_datetime)(literal.value.upper())
+                if found is None:
+                    raise self._malformed(literal, f"invalid {wanted}: {literal.value}")
+                return found
+        return literal.value
+
+    def _string(self, column: Column, literal: Literal) -> Any:
+        text = _plain(literal.value)
+        if text is None:
+            raise self._malformed(literal, "wildcards are escaped in LIKE only")
+        if not text:
+            return None
+        if column.field.type not in ("id", "reference"):
+            return column.field.key(text)
+        full = normalise(text)
+        if full is None:
+            raise RequestRefused(
+                "INVALID_QUERY_FILTER_OPERATOR",
+                f"{pointer(self.text, literal.line, literal.column)}invalid ID field: {text}",
+            )
+        return full
+
+    def _compare(self, node: soql.Compare) -> Test:
+        column = self.column(node.path)
+        if node.operator == "LIKE":
+            return self._like(column, node.literal)
+        value = self.value(column, node.literal)
+        get, key = column.get, column.field.key
+        if node.operator in ("=", "!="):
+            wanted = node.operator == "="
+            return lambda row: (key(get(row)) == value) is wanted
+        if column.field.type == "boolean" or value is None:
+            raise self._wrong_operator(column)
+        test = _ORDERED[node.operator]
+
+        def ordered(row: Row) -> bool:
+            held = get(row)
+            return held is not None and test(key(held), value)
+
+        return ordered
+
+    def _among(self, node: soql.Among) -> Test:
+        column = self.column(node.path)
+        if column.field.type == "boolean":
+            raise self._wrong_operator(column)
+        values = {self.value(column, literal) for literal in node.literals}
+        get, key, wanted = column.get, column.field.key, not node.negated
+        return lambda row: (key(get(row)) in values) is wanted
+
+    def _like(self, column: Column, literal: Literal) -> Test:
+        if column.field.type in _LITERAL_OF or column.field.type in ("id", "reference"):
+            raise self._wrong_operator(column)
+        if literal.kind != "string":
+            raise self._wrong_type(column)
+        pattern, get = _like_pattern(literal.value), column.get
+        return lambda row: pattern.fullmatch(get(row) or "") is not None
+
+    def _malformed(self, literal: Literal, what: str) -> RequestRefused:
+        return soql.malformed(pointer(self.text, literal.line, literal.column) + what)
+
+    def _wrong_type(self, column: Column) -> RequestRefused:
+        kind = {"datetime": "dateTime"}.get(column.field.type, column.field.type)
+        quoted = "" if column.field.type not in _LITERAL_OF else "not "
+        place = pointer(self.text, column.path.line, column.path.column)
+        return RequestRefused(
+            "INVALID_FIELD",
+            f"{place}value of filter criterion for field '{column.path}' must be of type {kind} "
+            f"and should {quoted}be enclosed in quotes",
+        )
+
+    def _wrong_operator(self, column: Column) -> RequestRefused:
+        place = pointer(self.text, column.path.line, column.path.column)
+        return RequestRefused(
+            "INVALID_QUERY_FILTER_OPERATOR",
+            f"{place}invalid operator on {column.field.type} field: {column.path}",
+        )
+
+
+def _plain(text: str) -> str | None:
+    """A string literal outside LIKE; None if it escapes a wildcard."""
+    if "\\" not in text:
+        return text
+    if re.search(r"(?<!\\)(?:\\\\)*\\[_%]", text):
+        return None
+    return text.replace("\\\\", "\\")
+
+
+def _like_pattern(text: str) -> re.Pattern[str]:
+    parts = re.findall(r"\\.|.", text, re.DOTALL)
+    return re.compile("".join(map(_like_part, parts)), re.IGNORECASE | re.DOTALL)
+
+
+def _like_part(part: str) -> str:
+    if part == "%":
+        return ".*"
+    return "." if part == "_" else re.escape(part[-1])

@@ -1,0 +1,167 @@
+"""Answers a query: the cheapest way to the rows, then filter, order, limit, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce.columns import Column, resolve
+from crm_sms.sandbox.salesforce.filters import Filter
+from crm_sms.sandbox.salesforce.org import Org
+from crm_sms.sandbox.salesforce.refusals import RequestRefused
+from crm_sms.sandbox.salesforce.schema import SObject
+from crm_sms.sandbox.salesforce.soql import Query, pointer
+from crm_sms.sandbox.salesforce.table import Row, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The rows of a query as they were when it ran; `columns` is empty for COUNT()."""
+
+    object: SObject
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+
+
+def run(org: Org, text: str, *, deleted: bool) -> Result:
+    """Runs a query; `deleted` takes the recycle bin in. Raises RequestRefused."""
+    query = soql.parse(text)
+    obj = org.object(query.object)
+    if obj is None:
+        raise RequestRefused(
+            "INVALID_TYPE",
+            f"{pointer(text, 1, 1)}sObject type '{query.object}' is not supported. If you are "
+            "attempting to use a custom object, be sure to append the '__c' after the entity "
+            "name. Please reference your WSDL or the describe call for the appropriate names.",
+        )
+    columns = tuple(resolve(org, obj, path, text) for path in query.fields)
+    _check_doubles(columns)
+    return Result(obj, columns, _rows(org, obj, query, deleted=deleted))
+
+
+def _check_doubles(columns: tuple[Column, ...]) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for column in columns:
+        if column.parts in seen:
+            raise RequestRefused("INVALID_FIELD", f"duplicate field selected: {column.path}")
+        seen.add(column.parts)
+
+
+def _rows(org: Org, obj: SObject, query: Query, *, deleted: bool) -> list[Row]:
+    where = Filter(org, obj, query.text)
+    test = None if query.where is None else where.compile(query.where)
+    order = [(_sortable(where, item), item) for item in query.order]
+    candidates, by_stamp = _candidates(where, org.tables[obj.name], query.where)
+    passing = (
+        row
+        for row in candidates
+        if (deleted or not row.get("IsDeleted")) and (test is None or test(row))
+    )
+    stop = None if query.limit is None else query.offset + query.limit
+    if not order or (by_stamp and _is_stamp_order(order)):
+        return list(islice(passing, query.offset, stop))
+    return _ordered(list(passing), order)[query.offset : stop]
+
+
+def _sortable(where: Filter, item: soql.Ordering) -> Column:
+    column = resolve(where.org, where.object, item.path, where.text)
+    if not column.field.filterable:
+        raise RequestRefused(
+            "INVALID_FIELD",
+            f"{pointer(where.text, item.path.line, item.path.column)}field '{item.path}' can not "
+            "be sorted in a query call",
+        )
+    return column
+
+
+def _is_stamp_order(order: list[tuple[Column, soql.Ordering]]) -> bool:
+    parts = [column.parts for column, _ in order]
+    wanted = [("SystemModstamp",), ("Id",)]
+    return parts == wanted[: len(parts)] and not any(item.descending for _, item in order)
+
+
+def _ordered(rows: list[Row], order: list[tuple[Column, soql.Ordering]]) -> list[Row]:
+    """Stable sorts from the last column to the first."""
+    for column, item in reversed(order):
+        get, key = column.get, column.field.key
+        empty = [row for row in rows if get(row) is None]
+        filled = [row for row in rows if get(row) is not None]
+        filled.sort(key=lambda row, get=get, key=key: key(get(row)), reverse=item.descending)  # type: ignore[misc]
+        rows = empty + filled if item.nulls_first else filled + empty
+    return rows
+
+
+def _candidates(where: Filter, table: Table, node: soql.Node | None) -> tuple[Iterable[Row], bool]:
+    """Rows that may pass, and whether they come in the order (SystemModstamp, Id)."""
+    conditions = node.items if isinstance(node, soql.AllOf) else (node,)
+    found = [rows for item in conditions if (rows := _looked_up(where, table, item)) is not None]
+    since = None if node is None else _since(where, node)
+    if found:
+        smallest = min(found, key=len)
+        if since is None or len(smallest) <= table.count_since(since):
+            return smallest, False
+    return table.since(since), True
+
+
+def _looked_up(where: Filter, table: Table, node: soql.Node | None) -> list[Row] | None:
+    """The rows of `indexed field = value` or IN; None where no index answers."""
+    match node:
+        case soql.Compare(path, "=", literal):
+            literals: tuple[soql.Literal, ...] = (literal,)
+        case soql.Among(path, literals, False):
+            pass
+        case _:
+            return None
+    column = where.column(path)
+    values = {where.value(column, literal) for literal in literals}
+    if column.steps or None in values:
+        return None
+    if column.field.name == "Id":
+        return [table.rows[value] for value in sorted(values) if value in table.rows]
+    if not column.field.indexed:
+        return None
+    return [row for value in sorted(values) for row in table.find(column.field.name, value)]
+
+
+def _since(where: Filter, node: soql.Node) -> str | None:
+    """The earliest SystemModstamp that a row passing `node` can have; None if any."""
+    match node:
+        case soql.Compare(path, "=" | ">" | ">=", literal):
+            column = where.column(path)
+            return where.value(column, literal) if column.parts == ("SystemModstamp",) else None
+        case soql.AllOf(items):
+            return max((s for item in items if (s := _since(where, item))), default=None)
+        case soql.AnyOf(items):
+            bounds = [_since(where, item) for item in items]
+            return None if None in bounds else min(str(bound) for bound in bounds)
+    return None
+
+
+def record(org: Org, result: Result, row: Row, base: str) -> dict[str, Any]:
+    """A row as a query gives it: `attributes`, then the columns, parents nested."""
+    answer: dict[str, Any] = {"attributes": attributes(result.object.name, row["Id"], base)}
+    for column in result.columns:
+        if not column.steps:
+            answer[column.field.name] = column.get(row)
+        else:
+            _nest(org, answer, column, row, base)
+    return answer
+
+
+def attributes(object_name: str, record_id: str, base: str) -> dict[str, str]:
+    """What every record carries; `base` is the versioned path."""
+    return {"type": object_name, "url": f"{base}/sobjects/{object_name}/{record_id}"}
+
+
+def _nest(org: Org, answer: dict[str, Any], column: Column, row: Row, base: str) -> None:
+    """Puts a parent's column into its parent's object; null where there is no parent."""
+    for name, parent in zip(column.parts, column.parents(row), strict=False):
+        if parent is None:
+            answer[name] = None
+            return
+        kind = getattr(org.object_of(parent["Id"]), "name", "")
+        answer = answer.setdefault(name, {"attributes": attributes(kind, parent["Id"], base)})
+    answer[column.field.name] = column.get(row)

@@ -1,0 +1,188 @@
+"""Single records: describe, create, read, change, delete, upsert by external id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crm_sms.sandbox.salesforce.calls import NEWEST, OLDEST, PREFIX, Answer, Call
+from crm_sms.sandbox.salesforce.describe import describe_object, describe_short
+from crm_sms.sandbox.salesforce.desk import Desk, json_object
+from crm_sms.sandbox.salesforce.ids import normalise
+from crm_sms.sandbox.salesforce.query import attributes
+from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, no_such_column, not_found
+from crm_sms.sandbox.salesforce.schema import Field, SObject
+from crm_sms.sandbox.salesforce.table import Row
+
+
+def versions() -> list[dict[str, str]]:
+    """The list at /services/data, which needs no token."""
+    return [
+        {"label": f"API {n}.0", "url": f"{PREFIX}/v{n}.0", "version": f"{n}.0"}
+        for n in range(OLDEST, NEWEST + 1)
+    ]
+
+
+def resources(desk: Desk, call: Call) -> Answer:
+    """What the version has."""
+    names = ("composite", "limits", "query", "queryAll", "sobjects")
+    return Answer(body={name: f"{call.base}/{name}" for name in names})
+
+
+def limits(desk: Desk, call: Call) -> Answer:
+    """Allowances of the org."""
+    used, most = desk.limits()
+    daily = {"Max": most, "Remaining": max(most - used, 0)}
+    storage = {"Max": 10_240, "Remaining": 10_240}
+    return Answer(body={"DailyApiRequests": daily, "DataStorageMB": storage})
+
+
+def global_describe(desk: Desk, call: Call) -> Answer:
+    """Every object, without fields."""
+    shorts = [describe_short(obj, call.base) for obj in desk.org.schema.values()]
+    return Answer(body={"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": shorts})
+
+
+def describe(desk: Desk, call: Call, name: str) -> Answer:
+    """One object with the fields that the user sees."""
+    obj = desk.object(name)
+    answer = describe_object(obj, desk.org.fields(obj), call.base)
+    for entry in answer["fields"]:
+        if not desk.org.writable(obj, obj.fields[entry["name"]]):
+            entry["createable"] = entry["updateable"] = False
+    return Answer(body=answer)
+
+
+def basic(desk: Desk, call: Call, name: str) -> Answer:
+    """The object without its fields."""
+    short = describe_short(desk.object(name), call.base)
+    return Answer(body={"objectDescribe": short, "recentItems": []})
+
+
+def create(desk: Desk, call: Call, name: str) -> Answer:
+    """201 with the id."""
+    obj = desk.object(name)
+    body = json_object(call.body)
+    record_id = desk.attempt(lambda: desk.writer.create(obj, body))
+    location = {"Location": f"{call.base}/sobjects/{obj.name}/{record_id}"}
+    return Answer(201, {"id": record_id, "success": True, "errors": []}, location)
+
+
+def read(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
+    """All visible fields, or those in `fields`."""
+    obj = desk.object(name)
+    row = _by_id(desk, obj, record_id)
+    wanted = call.params.get("fields")
+    fields = desk.org.fields(obj) if wanted is None else _named(desk, obj, wanted.split(","))
+    return Answer(body=as_record(obj, row, fields, call.base))
+
+
+def as_record(obj: SObject, row: Row, fields: list[Field], base: str) -> dict[str, Any]:
+    """A row with its attributes; empty fields are null."""
+    values = {field.name: row.get(field.name) for field in fields}
+    return {"attributes": attributes(obj.name, row["Id"], base)} | values
+
+
+def change(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
+    """204."""
+    obj = desk.object(name)
+    row = _by_id(desk, obj, record_id)
+    body = json_object(call.body)
+    if "Id" in body or "id" in body:
+        raise RequestRefused(
+            "INVALID_FIELD", "The Id field should not be specified in the sobject data.", ["Id"]
+        )
+    desk.attempt(lambda: desk.writer.update(obj, row["Id"], body))
+    return Answer(204)
+
+
+def delete(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
+    """204."""
+    obj = desk.object(name)
+    row = _by_id(desk, obj, record_id)
+    desk.attempt(lambda: desk.writer.delete(obj, row["Id"]))
+    return Answer(204)
+
+
+def _by_id(desk: Desk, obj: SObject, record_id: str) -> Row:
+    full = normalise(record_id)
+    row = None if full is None else desk.org.tables[obj.name].rows.get(full)
+    if row is None:
+        raise not_found(
+            "Provided external ID field does not exist or is not accessible: " + record_id
+            if full is None
+            else "The requested resource does not exist"
+        )
+    if row.get("IsDeleted"):
+        raise RequestRefused("ENTITY_IS_DELETED", "entity is deleted", status=404)
+    return row
+
+
+def _named(desk: Desk, obj: SObject, names: list[str]) -> list[Field]:
+    fields = []
+    for name in names:
+        field = desk.org.field(obj, name.strip())
+        if field is None:
+            raise no_such_column(name.strip(), obj.name)
+        fields.append(field)
+    return fields
+
+
+def external_field(desk: Desk, obj: SObject, name: str) -> Field:
+    """The external id field of that name, or 404."""
+    field = desk.org.field(obj, name)
+    if field is None or not (field.external or field.type == "id"):
+        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+    return field
+
+
+def find(desk: Desk, obj: SObject, field: Field, value: str) -> list[Row]:
+    """The rows with that external id that are not deleted."""
+    if field.type != "id":
+        return desk.org.tables[obj.name].alive(field.name, value)
+    return [desk.writer.existing(obj, value)]
+
+
+def read_by_key(desk: Desk, call: Call, name: str, key_field: str, value: str) -> Answer:
+    """A record by external id."""
+    obj = desk.object(name)
+    rows = find(desk, obj, external_field(desk, obj, key_field), value)
+    if len(rows) > 1:
+        return _several(obj, rows, call)
+    if not rows:
+        raise not_found()
+    return Answer(body=as_record(obj, rows[0], desk.org.fields(obj), call.base))
+
+
+def upsert(desk: Desk, call: Call, name: str, key_field: str, value: str) -> Answer:
+    """201 created, 200 updated, 300 if several records match."""
+    obj = desk.object(name)
+    field = external_field(desk, obj, key_field)
+    body = json_object(call.body)
+    for given in (field.name, "Id", "id"):
+        if given in body:
+            raise RequestRefused(
+                "INVALID_FIELD",
+                f"The {given} field should not be specified in the sobject data.",
+                [given],
+            )
+    rows = find(desk, obj, field, value)
+    if len(rows) > 1:
+        return _several(obj, rows, call)
+    record_id, created = desk.attempt(lambda: put(desk, obj, field, value, body, rows))
+    status = 201 if created else 200
+    return Answer(status, {"id": record_id, "success": True, "errors": [], "created": created})
+
+
+def put(
+    desk: Desk, obj: SObject, field: Field, value: Any, body: dict[str, Any], rows: list[Row]
+) -> tuple[str, bool]:
+    """Creates or changes the one record with that key; returns its id and whether it is new."""
+    if len(rows) > 1:
+        raise Refused("DUPLICATE_VALUE", f"duplicate value found: {field.name} matches several")
+    if rows:
+        return desk.writer.update(obj, rows[0]["Id"], body), False
+    return desk.writer.create(obj, {**body, field.name: value}), True
+
+
+def _several(obj: SObject, rows: list[Row], call: Call) -> Answer:
+    return Answer(300, [f"{call.base}/sobjects/{obj.name}/{row['Id']}" for row in rows])
