@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select, tuple_, update
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import crm_records
@@ -53,3 +53,25 @@ def remember(
         for (object_name, key), known in records.items()
     ]
     ledger.upsert(connection, crm_records, rows)
+
+
+def forget_written(
+    connection: Connection, crm: str, places: Collection[tuple[str, str]], fields: Collection[str]
+) -> int:
+    """Somebody changed these fields of ours: forget that we wrote them, so that the next write
+    does. Answers how many records had them."""
+    count = 0
+    for place, known in known_records(connection, crm, places).items():
+        left = {name: value for name, value in known.written.items() if name not in fields}
+        if len(left) < len(known.written):
+            count += 1
+            connection.execute(
+                update(crm_records)
+                .where(
+                    crm_records.c.crm == crm,
+                    crm_records.c.object == place[0],
+                    crm_records.c.key == place[1],
+                )
+                .values(written=left)
+            )
+    return count

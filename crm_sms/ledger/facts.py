@@ -124,11 +124,13 @@ _FACT = select(
 ).select_from(events.outerjoin(event_data))
 
 
-def of_texts(connection: Connection, aliases: Collection[str]) -> dict[str, list[Event]]:
-    """Every event of these texts, by alias. Raw bytes stay where they are."""
-    found: dict[str, list[Event]] = {}
+def of_texts(
+    connection: Connection, aliases: Collection[str]
+) -> dict[str, list[tuple[int, Event]]]:
+    """Every event of these texts with its number, by alias. Raw bytes stay where they are."""
+    found: dict[str, list[tuple[int, Event]]] = {}
     for row in connection.execute(_FACT.where(events.c.text.in_(aliases))):
-        found.setdefault(row.text, []).append(_event(row))
+        found.setdefault(row.text, []).append((row.id, _event(row)))
     return found
 
 

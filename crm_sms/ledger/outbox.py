@@ -222,7 +222,6 @@ def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None
         .values(
             holder=turn.holder,
             lease_until=turn.lease_until,
-            claimed_version=outbox.c.version,
             maybe=bindparam("unclear"),
             rewrite_at=bindparam("again"),
             sent=bindparam("values"),

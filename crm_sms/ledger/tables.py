@@ -287,7 +287,6 @@ outbox = Table(
     Column("not_before", Instant, nullable=False),
     Column("holder", String),
     Column("lease_until", Instant),
-    Column("claimed_version", Integer),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("maybe", Boolean, nullable=False, server_default=false()),
     Column("rewrite_at", Instant),

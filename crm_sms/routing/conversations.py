@@ -15,6 +15,7 @@ class Conversation:
     """Replies of one person that share a task; `closed_at` is when the task was seen completed."""
 
     id: int
+    person_id: str
     task_key: str
     started_at: datetime
     closed_at: datetime | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_sms.consent import OptOutVerdict, verdict
-from crm_sms.events import Event, OptOutRules
+from crm_sms.events import Event, OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import append, suppress
 
@@ -27,7 +27,9 @@ def record(
     requests may share a commit.
     """
     judged = [(event, verdict(event, rules[event.provider])) for event in events]
-    suppressed = [_suppression(ledger, event, no) for event, no in judged if no and no.is_stop]
+    suppressed = [
+        _suppression(ledger, event, no) for event, no in judged if no and no.type is OptOutType.STOP
+    ]
     with ledger.write(commit) as connection:
         fresh = append(ledger, connection, events, now)
         suppress(ledger, connection, suppressed)

@@ -1,0 +1,75 @@
+"""Conversations in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from crm_sms.ledger.tables import conversations, matches
+from crm_sms.routing import CONVERSATION, Conversation
+
+_COLUMNS = (
+    conversations.c.id,
+    conversations.c.person_id,
+    conversations.c.task_key,
+    conversations.c.started_at,
+    conversations.c.closed_at,
+)
+
+
+def recent(
+    connection: Connection, crm: str, person_ids: Collection[str], since: datetime
+) -> list[Conversation]:
+    """Conversations of these people that could take a text of `since` or later."""
+    query = select(*_COLUMNS).where(
+        conversations.c.crm == crm,
+        conversations.c.person_id.in_(person_ids),
+        conversations.c.started_at > since - CONVERSATION,
+    )
+    return [Conversation(*row) for row in connection.execute(query)]
+
+
+def by_id(connection: Connection, ids: Collection[int]) -> dict[int, Conversation]:
+    """Conversations by id."""
+    if not ids:
+        return {}
+    query = select(*_COLUMNS).where(conversations.c.id.in_(ids))
+    return {row[0]: Conversation(*row) for row in connection.execute(query)}
+
+
+def start(
+    connection: Connection, crm: str, person_id: str, task_key: str, started_at: datetime
+) -> Conversation:
+    """A new conversation; the key of its task is unique."""
+    statement = (
+        conversations.insert()
+        .values(crm=crm, person_id=person_id, task_key=task_key, started_at=started_at)
+        .returning(conversations.c.id)
+    )
+    id = connection.execute(statement).scalar_one()
+    return Conversation(id, person_id, task_key, started_at)
+
+
+def move(connection: Connection, id: int, person_id: str) -> list[int]:
+    """Give a conversation to another person, with its opening text; the other texts' messages."""
+    connection.execute(
+        update(conversations).where(conversations.c.id == id).values(person_id=person_id)
+    )
+    query = select(matches.c.message_id).where(matches.c.conversation_id == id)
+    return list(connection.execute(query).scalars())
+
+
+def close(connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]) -> None:
+    """Note that the tasks with these keys were seen completed, if that was not known."""
+    for task_key, at in closed:
+        connection.execute(
+            update(conversations)
+            .where(
+                conversations.c.crm == crm,
+                conversations.c.task_key == task_key,
+                conversations.c.closed_at.is_(None),
+            )
+            .values(closed_at=at)
+        )

@@ -1,0 +1,79 @@
+"""Events still to be processed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, literal, select
+
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import events, inbox, message_aliases, message_data, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One inbox row: the event, the text it speaks of, and our key if it carries one."""
+
+    event_id: int
+    text: str
+    message_key: str | None
+
+
+def claim(connection: Connection, most: int) -> list[Waiting]:
+    """Rows for this transaction alone, oldest first; what another one holds is passed over."""
+    query = (
+        select(inbox.c.event_id, events.c.text, events.c.message_key)
+        .join(events, events.c.id == inbox.c.event_id)
+        .order_by(inbox.c.event_id)
+        .limit(most)
+        .with_for_update(of=inbox, skip_locked=True)
+    )
+    return [Waiting(*row) for row in connection.execute(query)]
+
+
+def done(connection: Connection, event_ids: Collection[int]) -> None:
+    """Take rows out, in the commit that planned them.
+
+    Rows that another transaction holds stay: it is about to plan the same text again, which does no
+    harm, while waiting for it here could end in a deadlock.
+    """
+    mine = (
+        select(inbox.c.event_id)
+        .where(inbox.c.event_id.in_(event_ids))
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(inbox).where(inbox.c.event_id.in_(mine)))
+
+
+def put_back(
+    ledger: Ledger, connection: Connection, message_ids: Collection[int], now: datetime
+) -> None:
+    """Have these messages processed again: one of their events each returns to the inbox."""
+    if not message_ids:
+        return
+    one_each = (
+        select(func.min(events.c.id), literal(now, inbox.c.since.type))
+        .join(message_aliases, message_aliases.c.alias == events.c.text)
+        .where(message_aliases.c.message_id.in_(message_ids))
+        .group_by(message_aliases.c.message_id)
+    )
+    statement = ledger.insert(inbox).from_select(["event_id", "since"], one_each)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def messages_with(connection: Connection, numbers: Collection[str]) -> list[int]:
+    """Messages whose person's end is one of these numbers."""
+    query = (
+        select(messages.c.id)
+        .join(message_data, message_data.c.message_id == messages.c.id)
+        .where(message_data.c.number.in_(numbers))
+    )
+    return list(connection.execute(query).scalars())
+
+
+def backlog(connection: Connection) -> tuple[int, datetime | None]:
+    """How many events wait, and since when the oldest does."""
+    row = connection.execute(select(func.count(), func.min(inbox.c.since))).one()
+    return row[0], row[1]

@@ -1,0 +1,136 @@
+"""The CRM's people, owners and opportunities as last pulled, and who holds which number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, false, select
+
+from crm_sms.ledger.tables import opportunities, owners, people, phones, roles
+from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
+
+
+def people_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, Person]:
+    """Living people by id; their phones are E.164."""
+    if not ids:
+        return {}
+    query = select(people).where(
+        people.c.crm == crm, people.c.id.in_(ids), people.c.deleted == false()
+    )
+    rows = connection.execute(query).all()
+    held = _phones(connection, crm, [row.id for row in rows])
+    return {row.id: _person(row, held.get(row.id, [])) for row in rows}
+
+
+def _phones(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, list[str]]:
+    held: dict[str, list[str]] = {}
+    query = select(phones).where(phones.c.crm == crm, phones.c.person_id.in_(ids))
+    for row in connection.execute(query.order_by(phones.c.e164)):
+        held.setdefault(row.person_id, []).append(row.e164)
+    return held
+
+
+def holders(connection: Connection, crm: str, numbers: Collection[str]) -> dict[str, list[str]]:
+    """Ids of the living people who hold each number, in a fixed order."""
+    if not numbers:
+        return {}
+    query = (
+        select(phones.c.e164, phones.c.person_id)
+        .join(people, (people.c.crm == phones.c.crm) & (people.c.id == phones.c.person_id))
+        .where(phones.c.crm == crm, phones.c.e164.in_(numbers), people.c.deleted == false())
+        .order_by(phones.c.person_id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.e164, []).append(row.person_id)
+    return found
+
+
+def _person(row: Row[Any], numbers: Iterable[str]) -> Person:
+    return Person(
+        object=row.object,
+        id=row.id,
+        kind=PersonKind(row.kind),
+        modified_at=row.modified_at,
+        name=row.name,
+        owner_id=row.owner_id,
+        account_id=row.account_id,
+        phones=tuple(Phone("", number) for number in numbers),
+        opted_out=row.opted_out,
+        fields=row.fields,
+        deleted=row.deleted,
+    )
+
+
+def owners_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, Owner]:
+    """Owners by id."""
+    if not ids:
+        return {}
+    query = select(owners).where(owners.c.crm == crm, owners.c.id.in_(ids))
+    return {
+        row.id: Owner(row.id, row.name, row.modified_at, row.email, row.active)
+        for row in connection.execute(query)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Roles by person, and the opportunities they are in, by id."""
+
+    roles: Mapping[str, list[Role]]
+    opportunities: Mapping[str, Opportunity]
+
+    def of(self, person_id: str) -> tuple[list[Role], list[Opportunity]]:
+        """A person's roles, and the opportunities they are in."""
+        held = self.roles.get(person_id, [])
+        ids = sorted({role.opportunity_id for role in held})
+        return held, [self.opportunities[id] for id in ids if id in self.opportunities]
+
+    def has_open(self, person_id: str) -> bool:
+        """Whether the person has a role in an open opportunity."""
+        return any(opportunity.open for opportunity in self.of(person_id)[1])
+
+
+def pipeline(connection: Connection, crm: str, person_ids: Collection[str]) -> Pipeline:
+    """Living roles of these people and the living opportunities they are in."""
+    if not person_ids:
+        return Pipeline({}, {})
+    query = select(roles).where(
+        roles.c.crm == crm, roles.c.person_id.in_(person_ids), roles.c.deleted == false()
+    )
+    by_person: dict[str, list[Role]] = {}
+    for row in connection.execute(query.order_by(roles.c.id)):
+        role = Role(
+            row.id, row.opportunity_id, row.person_id, row.modified_at, row.role, row.primary
+        )
+        by_person.setdefault(row.person_id, []).append(role)
+    ids = {role.opportunity_id for held in by_person.values() for role in held}
+    return Pipeline(by_person, opportunities_by_id(connection, crm, ids))
+
+
+def opportunities_by_id(
+    connection: Connection, crm: str, ids: Collection[str]
+) -> dict[str, Opportunity]:
+    """Living opportunities by id."""
+    if not ids:
+        return {}
+    query = select(opportunities).where(
+        opportunities.c.crm == crm,
+        opportunities.c.id.in_(ids),
+        opportunities.c.deleted == false(),
+    )
+    return {
+        row.id: Opportunity(
+            id=row.id,
+            name=row.name,
+            modified_at=row.modified_at,
+            account_id=row.account_id,
+            owner_id=row.owner_id,
+            stage=row.stage,
+            amount=row.amount,
+            open=row.open,
+        )
+        for row in connection.execute(query)
+    }

@@ -1,0 +1,126 @@
+"""Pages of a pull into the mirror, and what became newly known with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select
+
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import (
+    matches,
+    message_data,
+    opportunities,
+    owners,
+    people,
+    phones,
+    roles,
+    watermarks,
+)
+from crm_sms.phone import to_e164
+from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """Numbers that people hold since this page, by person id, and people whose opt-out field is
+    unchecked."""
+
+    numbers: Mapping[str, Collection[str]]
+    unchecked: Collection[str]
+
+
+def store_people(
+    ledger: Ledger, connection: Connection, crm: str, rows: Sequence[Person], region: str | None
+) -> Learnt:
+    """Insert or replace people and their numbers, parsed with the org's region."""
+    ledger.upsert(connection, people, [_person_row(crm, person) for person in rows])
+    ids = [person.id for person in rows]
+    here = (phones.c.crm == crm, phones.c.person_id.in_(ids))
+    had: dict[str, set[str]] = {}
+    for row in connection.execute(select(phones.c.person_id, phones.c.e164).where(*here)):
+        had.setdefault(row.person_id, set()).add(row.e164)
+    have = {person.id: _numbers(person, region) for person in rows}
+    changed = [id for id in ids if have[id] != had.get(id, set())]
+    if changed:
+        connection.execute(
+            delete(phones).where(phones.c.crm == crm, phones.c.person_id.in_(changed))
+        )
+        new = [
+            {"crm": crm, "person_id": id, "e164": number} for id in changed for number in have[id]
+        ]
+        if new:
+            connection.execute(phones.insert(), new)
+    learnt = {id: have[id] - had.get(id, set()) for id in changed}
+    unchecked = {person.id for person in rows if person.opted_out is False and not person.deleted}
+    return Learnt({id: numbers for id, numbers in learnt.items() if numbers}, unchecked)
+
+
+def _numbers(person: Person, region: str | None) -> set[str]:
+    if person.deleted:
+        return set()
+    parsed = (to_e164(phone.raw, region) for phone in person.phones)
+    return {number for number in parsed if number}
+
+
+def _person_row(crm: str, person: Person) -> dict[str, Any]:
+    return {
+        "crm": crm,
+        "id": person.id,
+        "object": person.object,
+        "kind": person.kind,
+        "name": person.name,
+        "owner_id": person.owner_id,
+        "account_id": person.account_id,
+        "opted_out": person.opted_out,
+        "modified_at": person.modified_at,
+        "deleted": person.deleted,
+        "fields": dict(person.fields),
+    }
+
+
+_TABLES: Mapping[type[MirrorRow], Table] = {
+    Owner: owners,
+    Opportunity: opportunities,
+    Role: roles,
+}
+
+
+def store_others(
+    ledger: Ledger, connection: Connection, crm: str, rows: Sequence[Owner | Opportunity | Role]
+) -> None:
+    """Insert or replace rows of one kind; deleted ones stay, marked."""
+    if rows:
+        table = _TABLES[type(rows[0])]
+        ledger.upsert(connection, table, [{"crm": crm, **asdict(row)} for row in rows])
+
+
+def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> list[int]:
+    """Messages with one of these numbers that concern nobody in this CRM yet."""
+    query = (
+        select(matches.c.message_id)
+        .join(message_data, message_data.c.message_id == matches.c.message_id)
+        .where(
+            matches.c.crm == crm,
+            matches.c.person_id.is_(None),
+            message_data.c.number.in_(numbers),
+        )
+    )
+    return list(connection.execute(query).scalars())
+
+
+def watermark(connection: Connection, crm: str, part: str) -> datetime | None:
+    """How far the pull of this part came, in the CRM's time."""
+    query = select(watermarks.c.at).where(watermarks.c.crm == crm, watermarks.c.part == part)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def put_watermark(
+    ledger: Ledger, connection: Connection, crm: str, part: str, at: datetime, now: datetime
+) -> None:
+    """Note how far the pull came, with the page that brought it there."""
+    row = {"crm": crm, "part": part, "at": at, "pulled_at": now}
+    ledger.upsert(connection, watermarks, [row])

@@ -1,0 +1,126 @@
+"""Rows that cannot be written as things stand: kept with the reason, listed, retried, dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from crm_sms.ledger import inbox
+from crm_sms.ledger.outbox import State
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import outbox
+from crm_sms.records import Lane, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that could not even be planned; `record` says which, for a screen."""
+
+    record: str
+    message_id: int
+    detail: str
+
+
+def park(
+    ledger: Ledger, connection: Connection, crm: str, refused: Sequence[Refused], now: datetime
+) -> None:
+    """Keep what could not be planned as a parked row; a retry plans its message again."""
+    rows = [
+        {
+            "crm": crm,
+            "object": UNPLANNED,
+            "key": f"{one.record}:{one.message_id}",
+            "lane": int(Lane.TIMELINE),
+            "partition": "",
+            "fields": {},
+            "starred": [],
+            "message_id": one.message_id,
+            "state": State.PARKED,
+            "reason": Reason.SETUP,
+            "detail": one.detail,
+            "created_at": now,
+            "due_at": now,
+            "not_before": now,
+        }
+        for one in refused
+    ]
+    if rows:
+        statement = ledger.insert(outbox)
+        statement = statement.on_conflict_do_update(
+            index_elements=["crm", "object", "key", "lane"],
+            set_={"detail": statement.excluded.detail},
+        )
+        connection.execute(statement, rows)
+
+
+UNPLANNED = "unplanned"
+"""Stands for the object of a record that the mapping could not make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One parked row as a screen shows it."""
+
+    id: int
+    crm: str
+    object: str
+    key: str
+    lane: Lane
+    reason: Reason
+    detail: str
+    since: datetime
+    tries: int
+
+
+def parked(
+    connection: Connection, *, crm: str | None = None, reason: Reason | None = None
+) -> list[Parked]:
+    """Parked rows, the most urgent lane first, then the oldest."""
+    query = select(outbox).where(outbox.c.state == State.PARKED)
+    if crm:
+        query = query.where(outbox.c.crm == crm)
+    if reason:
+        query = query.where(outbox.c.reason == reason)
+    return [
+        Parked(
+            row.id,
+            row.crm,
+            row.object,
+            row.key,
+            Lane(row.lane),
+            Reason(row.reason),
+            row.detail or "",
+            row.created_at,
+            row.tries,
+        )
+        for row in connection.execute(query.order_by(outbox.c.lane, outbox.c.created_at))
+    ]
+
+
+def retry(ledger: Ledger, connection: Connection, ids: Collection[int], now: datetime) -> int:
+    """Have parked rows written again, planned anew from their messages; how many there were.
+
+    What could not be planned leaves the outbox: its message returns to the inbox.
+    """
+    here = (outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
+    found = connection.execute(select(outbox.c.id, outbox.c.message_id).where(*here)).all()
+    messages = {row.message_id for row in found if row.message_id is not None}
+    connection.execute(delete(outbox).where(*here, outbox.c.object == UNPLANNED))
+    connection.execute(
+        update(outbox)
+        .where(*here)
+        .values(state=State.WAITING, tries=0, reason=None, detail=None, due_at=now, not_before=now)
+    )
+    inbox.put_back(ledger, connection, messages, now)
+    return len(found)
+
+
+def drop(connection: Connection, ids: Collection[int]) -> int:
+    """Give parked rows up for good; how many there were. Their texts stay in the ledger."""
+    result = connection.execute(
+        delete(outbox).where(outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
+    )
+    return result.rowcount

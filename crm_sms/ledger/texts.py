@@ -1,0 +1,169 @@
+"""Messages in the ledger: found by any of their names, stored as their facts leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, select, update
+
+from crm_sms.events import Direction
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import (
+    crm_records,
+    matches,
+    message_aliases,
+    message_data,
+    messages,
+    outbox,
+)
+from crm_sms.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """What the ledger holds of a message, personal data left out."""
+
+    id: int
+    key: str
+    thread: str | None
+    direction: Direction
+    occurred_at: datetime
+    replied_at: datetime | None
+    response_seconds: int | None
+
+
+_STORED = (
+    messages.c.id,
+    messages.c.key,
+    messages.c.thread,
+    messages.c.direction,
+    messages.c.occurred_at,
+    messages.c.replied_at,
+    messages.c.response_seconds,
+)
+
+
+def _stored(row: Any) -> StoredText:
+    return StoredText(row[0], row[1], row[2], Direction(row[3]), *row[4:])
+
+
+def owners_of(connection: Connection, aliases: Collection[str]) -> dict[str, int]:
+    """Message ids by alias, for the aliases that are taken."""
+    query = select(message_aliases).where(message_aliases.c.alias.in_(aliases))
+    return {row.alias: row.message_id for row in connection.execute(query)}
+
+
+def aliases_of(connection: Connection, ids: Collection[int]) -> dict[int, set[str]]:
+    """All aliases by message id."""
+    found: dict[int, set[str]] = {}
+    if ids:
+        query = select(message_aliases).where(message_aliases.c.message_id.in_(ids))
+        for row in connection.execute(query):
+            found.setdefault(row.message_id, set()).add(row.alias)
+    return found
+
+
+def stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredText]:
+    """Messages by id."""
+    if not ids:
+        return {}
+    query = select(*_STORED).where(messages.c.id.in_(ids))
+    return {row[0]: _stored(row) for row in connection.execute(query)}
+
+
+def in_threads(connection: Connection, threads: Collection[str]) -> list[StoredText]:
+    """Every message of these threads."""
+    if not threads:
+        return []
+    query = select(*_STORED).where(messages.c.thread.in_(threads))
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def store(
+    ledger: Ledger, connection: Connection, texts: Sequence[tuple[int | None, str | None, Message]]
+) -> dict[str, int]:
+    """Insert or update messages, each given as (id if it has one, thread, message); ids by key."""
+    new = [_message_row(thread, message) for id, thread, message in texts if id is None]
+    ids: dict[str, int] = {message.key: id for id, _, message in texts if id is not None}
+    if new:
+        statement = messages.insert().returning(messages.c.id, messages.c.key)
+        ids |= {row.key: row.id for row in connection.execute(statement, new)}
+    known = [{"id": id, **_message_row(t, message)} for id, t, message in texts if id is not None]
+    ledger.upsert(connection, messages, known)
+    data = [_data_row(ids[message.key], message) for _, _, message in texts]
+    ledger.upsert(connection, message_data, data)
+    return ids
+
+
+def _message_row(thread: str | None, message: Message) -> dict[str, Any]:
+    return {
+        "key": message.key,
+        "thread": thread,
+        "direction": message.direction,
+        "status": message.status,
+        "conflict": message.conflict,
+        "occurred_at": message.occurred_at,
+        "received_at": message.received_at,
+        "sent_at": message.sent_at,
+        "first_clicked_at": message.first_clicked_at,
+        "last_clicked_at": message.last_clicked_at,
+        "click_count": message.click_count,
+        "replied_at": message.replied_at,
+        "response_seconds": message.response_seconds,
+        "verified": message.verified,
+    }
+
+
+def _data_row(id: int, message: Message) -> dict[str, Any]:
+    person, ours = message.person_address, message.our_address
+    return {
+        "message_id": id,
+        "number": person.e164 if person else None,
+        "our_address": (ours.e164 or ours.raw) if ours else None,
+    }
+
+
+def name(ledger: Ledger, connection: Connection, aliases: Mapping[str, int]) -> None:
+    """Give messages these aliases; one that is taken stays where it is."""
+    rows = [{"alias": alias, "message_id": id} for alias, id in aliases.items()]
+    if rows:
+        connection.execute(ledger.insert(message_aliases).on_conflict_do_nothing(), rows)
+
+
+def merge(connection: Connection, lost: int, kept: int) -> None:
+    """Two messages are one text: the lost one's names go to the kept one, its waiting rows go away.
+
+    What the lost one already wrote stays in the CRM; `process` never loses one that did.
+    """
+    connection.execute(
+        update(message_aliases).where(message_aliases.c.message_id == lost).values(message_id=kept)
+    )
+    connection.execute(delete(outbox).where(outbox.c.message_id == lost))
+    for table in (matches, message_data):
+        connection.execute(delete(table).where(table.c.message_id == lost))
+    connection.execute(delete(messages).where(messages.c.id == lost))
+
+
+def may_rename(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Of these messages, those whose key no CRM can have seen yet."""
+    if not ids:
+        return set()
+    written = exists().where(crm_records.c.key == messages.c.key)
+    tried = exists().where(
+        outbox.c.message_id == messages.c.id,
+        outbox.c.key_field.is_not(None),
+        (outbox.c.tries > 0) | outbox.c.holder.is_not(None) | outbox.c.maybe,
+    )
+    query = select(messages.c.id).where(messages.c.id.in_(ids), ~written, ~tried)
+    return set(connection.execute(query).scalars())
+
+
+def forget_waiting(connection: Connection, ids: Collection[int]) -> None:
+    """Drop the records of these messages that wait under a key they no longer have."""
+    if ids:
+        connection.execute(
+            delete(outbox).where(outbox.c.message_id.in_(ids), outbox.c.key_field.is_not(None))
+        )

@@ -1,0 +1,89 @@
+"""Which rows one request carries: leased to this worker, what others refer to first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from crm_sms.delivery.pace import Pace
+from crm_sms.delivery.rules import Row, references
+from crm_sms.delivery.windows import extra_wait, open_lanes
+from crm_sms.ledger.crm_records import Known, known_records
+from crm_sms.ledger.outbox import OutboxRow, Turn, among, candidates, claim, is_due
+from crm_sms.ledger.tables import requests
+from crm_sms.use_cases.deliver.words import Delivery
+
+_READS = 3
+"""Time-outs of reads that a lease allows for before the write."""
+
+
+def take_turn(delivery: Delivery, pace: Pace, now: datetime) -> Turn:
+    limits = delivery.crm.limits
+    usage = delivery.crm.usage
+    # The lease must outlast the looks and the write: a row whose lease ended while its request
+    # is under way would be written by a second worker at the same time.
+    lease = timedelta(seconds=(_READS + 1) * limits.write_timeout_s)
+    return Turn(
+        crm=delivery.name,
+        holder=f"{delivery.worker}@{now.isoformat()}",
+        now=now,
+        lease_until=now + lease,
+        late_commit=timedelta(seconds=limits.late_commit_s),
+        lanes=open_lanes(delivery.windows, usage),
+        waits=extra_wait(delivery.windows, usage),
+        size=pace.rows,
+    )
+
+
+def claim_rows(delivery: Delivery, turn: Turn) -> list[OutboxRow]:
+    """Lease the rows of one request, if any window has ended; then shorter-waiting rows join."""
+    ledger = delivery.ledger
+    with ledger.read() as connection:
+        if not is_due(connection, turn):
+            return []
+    with ledger.write("deliver.claim", give_way=True) as connection:
+        # Two workers must not choose rows at once: each would see the other's as free.
+        ledger.lock(connection, [f"claim:{turn.crm}"])
+        rows = _referenced_first(connection, turn, candidates(connection, turn))
+        claim(connection, turn, rows)
+        if rows:
+            connection.execute(
+                requests.insert().values(
+                    crm=turn.crm, holder=turn.holder, started_at=turn.now, rows=len(rows)
+                )
+            )
+    return rows
+
+
+def _referenced_first(
+    connection: Connection, turn: Turn, rows: Sequence[OutboxRow]
+) -> list[OutboxRow]:
+    """Rows whose references still wait give their place to the rows they refer to."""
+    wanted = {row.id: places_of(row) for row in rows}
+    places = set().union(*wanted.values()) if wanted else set()
+    missing = places - known_records(connection, turn.crm, places).keys()
+    first, waiting = among(connection, turn, missing)
+    ready = [row for row in rows if not wanted[row.id] & waiting]
+    ids = {row.id for row in ready}
+    return [*(row for row in first if row.id not in ids), *ready][: turn.size]
+
+
+def places_of(row: OutboxRow) -> set[tuple[str, str]]:
+    return {(reference.object, reference.key) for reference in references(as_row(row, None, None))}
+
+
+def as_row(row: OutboxRow, known: Known | None, now: datetime | None) -> Row:
+    return Row(
+        object=row.object,
+        key=row.key,
+        key_field=row.key_field,
+        create_only=row.create_only,
+        fields=row.fields,
+        crm_id=known.crm_id if known else None,
+        written=known.written if known else {},
+        sent=row.sent,
+        maybe=row.maybe,
+        rewrite=bool(now and row.rewrite_at and row.rewrite_at <= now),
+    )

@@ -1,0 +1,60 @@
+"""What the CRM last said of its objects, kept in the ledger so that it need not be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from crm_sms.ledger import Ledger
+from crm_sms.ledger.notes import note, put_note
+from crm_sms.ports import Crm
+from crm_sms.records import ObjectDescription
+
+MAX_AGE = timedelta(hours=1)
+"""How long a description is trusted; a refused field makes it stale at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Objects as our user saw them `at`; `asked` but absent ones are missing or hidden."""
+
+    at: datetime
+    asked: frozenset[str] = frozenset()
+    objects: Mapping[str, ObjectDescription] = field(default_factory=dict)
+
+    def covers(self, wanted: Collection[str], now: datetime) -> bool:
+        """Whether this still says what we need to know."""
+        return self.asked >= set(wanted) and now - self.at < MAX_AGE
+
+
+_AS_JSON = TypeAdapter(Described)
+
+
+def last_described(ledger: Ledger, name: str) -> Described | None:
+    """What this CRM said last, however long ago; None if it never did."""
+    with ledger.read() as connection:
+        found = note(connection, f"described:{name}")
+    return _AS_JSON.validate_python(found) if found else None
+
+
+def described(
+    ledger: Ledger, name: str, crm: Crm, wanted: Collection[str], now: datetime
+) -> Described:
+    """What this CRM says of these objects; asked anew if the last answer is too old or small."""
+    last = last_described(ledger, name)
+    if last and last.covers(wanted, now):
+        return last
+    asked = frozenset(wanted) | (last.asked if last else frozenset())
+    fresh = Described(now, asked, dict(crm.describe(sorted(asked))))
+    with ledger.write("meta") as connection:
+        put_note(ledger, connection, f"described:{name}", _AS_JSON.dump_python(fresh, mode="json"))
+    return fresh
+
+
+def forget_described(ledger: Ledger, name: str) -> None:
+    """The last answer turned out wrong: ask again before the next write."""
+    with ledger.write("meta") as connection:
+        put_note(ledger, connection, f"described:{name}", None)

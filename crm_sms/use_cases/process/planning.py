@@ -1,0 +1,202 @@
+"""What a batch wants in one CRM: records of texts and tasks, roll-ups, opt-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from crm_sms.errors import BadMapping
+from crm_sms.events import OptOutType
+from crm_sms.ledger import Ledger, inbox, mirror
+from crm_sms.ledger.matched import Match, opt_out_of, opt_outs, roll_ups, store_matches
+from crm_sms.ledger.parked import Refused
+from crm_sms.ledger.texts import in_threads
+from crm_sms.mapping.facts import OptOut, ReplyTask, TextFacts
+from crm_sms.messages import Message
+from crm_sms.records import DesiredRecord, Owner, Person
+from crm_sms.routing import Conversation, acting_owner, due_date
+from crm_sms.use_cases.process.people import Known, match_texts
+from crm_sms.use_cases.process.replies import converse, task_key
+from crm_sms.use_cases.process.threads import Last
+from crm_sms.use_cases.process.words import Planner, Processing, Text
+
+log = structlog.get_logger(__name__)
+
+Wanted = list[tuple[DesiredRecord, int | None]]
+"""Desired records, each with the message it is due to."""
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a batch wants in one CRM, what its mapping could not make, texts without a person."""
+
+    wanted: Wanted = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    unmatched: int = 0
+
+
+def plan(
+    processing: Processing,
+    planner: Planner,
+    connection: Connection,
+    texts: Sequence[Text],
+    last: Last,
+    now: datetime,
+) -> Planned:
+    """Match the texts, store the matches, and say what this CRM should hold."""
+    chosen, known = match_texts(connection, planner.crm, texts, last)
+    concerned = _people(texts, chosen, known)
+    processing.ledger.lock(connection, [f"person:{planner.crm}:{id}" for id in sorted(concerned)])
+    talks = converse(processing, planner, connection, texts, chosen)
+    store_matches(processing.ledger, connection, list(chosen.values()))
+    _follow(processing.ledger, connection, planner.crm, texts, chosen, known, last, now)
+    desk = _Desk(planner, known, _owners(planner, connection, known))
+    desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
+    for text in texts:
+        _plan_text(desk, text, chosen[text.message.key], talks.get(text.message.key))
+    _plan_roll_ups(desk, connection, texts, chosen, concerned)
+    _plan_opt_outs(processing.ledger, desk, connection, texts)
+    return desk.planned
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What every plan of one CRM rests on, and where it is laid down."""
+
+    planner: Planner
+    known: Known
+    owners: Mapping[str, Owner]
+    planned: Planned = field(default_factory=Planned)
+
+    def want(self, what: str, message_id: int, make: Callable[[], DesiredRecord | None]) -> None:
+        """Lay down a record, or that it could not be made: one text must not stop the others."""
+        try:
+            record = make()
+        except BadMapping as error:
+            log.error("mapping failed", crm=self.planner.crm, error=str(error))
+            self.planned.refused.append(Refused(what, message_id, str(error)))
+            return
+        if record:
+            self.planned.wanted.append((record, message_id))
+
+
+def _people(texts: Sequence[Text], chosen: Mapping[str, Match], known: Known) -> dict[str, int]:
+    """Everybody whose sums may change, with the message that is the reason: also those who lost a
+    text to somebody else."""
+    concerned: dict[str, int] = {}
+    for text in texts:
+        match = chosen[text.message.key]
+        before = known.matches.get((text.id, match.crm))
+        for person_id in (match.person_id, before.person_id if before else None):
+            if person_id:
+                concerned[person_id] = text.id
+    return concerned
+
+
+def _follow(
+    ledger: Ledger,
+    connection: Connection,
+    crm: str,
+    texts: Sequence[Text],
+    chosen: Mapping[str, Match],
+    known: Known,
+    last: Last,
+    now: datetime,
+) -> None:
+    """A text whose person changed may change whom later texts of its thread concern."""
+    here = {text.message.key for text in texts}
+    changed = {
+        text.thread
+        for text in texts
+        if (before := known.matches.get((text.id, crm)))
+        and before.person_id != chosen[text.message.key].person_id
+    }
+    if not changed:
+        return
+    later = [
+        row.id
+        for row in in_threads(connection, [thread for thread in changed if thread])
+        if row.key not in here and last.get(row.key) in here
+    ]
+    inbox.put_back(ledger, connection, later, now)
+
+
+def _owners(planner: Planner, connection: Connection, known: Known) -> dict[str, Owner]:
+    ids = {person.owner_id for person in known.people.values()}
+    ids |= {opportunity.owner_id for opportunity in known.pipeline.opportunities.values()}
+    ids.add(planner.tasks.fallback_owner)
+    return mirror.owners_by_id(connection, planner.crm, {id for id in ids if id})
+
+
+def _plan_text(desk: _Desk, text: Text, match: Match, talk: Conversation | None) -> None:
+    """The text's own record, its timeline entry, and its task if it opened a conversation; a text
+    without a person has no place in the CRM yet."""
+    person = desk.known.people.get(match.person_id or "")
+    if person is None:
+        return
+    crm, mapping = desk.planner.crm, desk.planner.mapping
+    facts = _facts(desk, text.message, person, match)
+    desk.want("message", text.id, partial(mapping.message_record, crm, facts))
+    desk.want("timeline_entry", text.id, partial(mapping.timeline_entry, crm, facts))
+    if talk and talk.task_key == task_key(text):
+        task = ReplyTask(talk.task_key, due_date(text.message, desk.planner.tasks))
+        desk.want("task", text.id, partial(mapping.reply_task, crm, facts, task))
+
+
+def _facts(desk: _Desk, message: Message, person: Person, match: Match) -> TextFacts:
+    opportunity = desk.known.opportunity(match)
+    owner = acting_owner(person, opportunity, desk.owners, desk.planner.tasks.fallback_owner)
+    answered = message.replied_at is not None
+    return TextFacts(message, person, owner, opportunity, answered)
+
+
+def _plan_roll_ups(
+    desk: _Desk,
+    connection: Connection,
+    texts: Sequence[Text],
+    chosen: Mapping[str, Match],
+    concerned: Mapping[str, int],
+) -> None:
+    crm, mapping = desk.planner.crm, desk.planner.mapping
+    for id, sums in roll_ups(connection, crm, "person_id", concerned).items():
+        person = desk.known.people.get(id)
+        if person:
+            make = partial(mapping.person_roll_up, crm, person, sums)
+            desk.want(f"roll_up of {id}", concerned[id], make)
+    touched: dict[str, int] = {}
+    for text in texts:
+        opportunity_id = chosen[text.message.key].opportunity_id
+        if opportunity_id:
+            touched[opportunity_id] = text.id
+    for id, sums in roll_ups(connection, crm, "opportunity_id", touched).items():
+        opportunity = desk.known.pipeline.opportunities.get(id)
+        if opportunity:
+            make = partial(mapping.opportunity_roll_up, crm, opportunity, sums)
+            desk.want(f"roll_up of {id}", touched[id], make)
+
+
+def _plan_opt_outs(
+    ledger: Ledger, desk: _Desk, connection: Connection, texts: Sequence[Text]
+) -> None:
+    """An opt-out for everybody who holds a number that said no, whomever the text concerned."""
+    said = {text.number: text.id for text in texts if text.said is OptOutType.STOP and text.number}
+    people = {id: said[number] for number in said for id in desk.known.holders.get(number, ())}
+    for person, no in opted_out(ledger, desk.planner.crm, connection, people):
+        make = partial(desk.planner.mapping.opt_out, desk.planner.crm, person, no)
+        desk.want(f"opt_out of {person.id}", people[person.id], make)
+
+
+def opted_out(
+    ledger: Ledger, crm: str, connection: Connection, person_ids: Collection[str]
+) -> list[tuple[Person, OptOut]]:
+    """Those of these people who hold a number that said no, with what they said."""
+    people = mirror.people_by_id(connection, crm, person_ids)
+    numbers = {phone.raw for person in people.values() for phone in person.phones}
+    said = opt_outs(ledger, connection, numbers)
+    judged = ((p, opt_out_of([phone.raw for phone in p.phones], said)) for p in people.values())
+    return [(person, no) for person, no in judged if no]

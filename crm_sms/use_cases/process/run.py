@@ -1,0 +1,88 @@
+"""The run itself: one short transaction after the other until the inbox is empty."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from crm_sms.ledger import inbox, outbox
+from crm_sms.ledger import texts as ledger_texts
+from crm_sms.ledger.parked import park
+from crm_sms.use_cases.process.planning import plan
+from crm_sms.use_cases.process.texts import load
+from crm_sms.use_cases.process.threads import link
+from crm_sms.use_cases.process.words import Processing, ProcessReport, Text
+
+_LEAST, _MOST = 50, 500
+_AIM_S = 0.025
+"""How long a write transaction should take: webhooks wait for it on SQLite."""
+
+
+def process(
+    processing: Processing,
+    *,
+    most_batches: int | None = None,
+    progress: Callable[[int], None] = lambda events: None,
+) -> ProcessReport:
+    """Plan everything that waits in the inbox; `progress` hears of each batch's events.
+
+    Safe to run at any moment, twice at once, or after a kill: a batch is one commit, and planning a
+    text again from the same facts wants the same records.
+    """
+    report = ProcessReport()
+    size, batches = _LEAST, 0
+    while most_batches is None or batches < most_batches:
+        started = time.perf_counter()
+        done = _one_batch(processing, size, report)
+        if done == 0:
+            break
+        batches += 1
+        progress(done)
+        size = _next_size(size, done, time.perf_counter() - started)
+    return report
+
+
+def _next_size(size: int, done: int, elapsed_s: float) -> int:
+    if elapsed_s > _AIM_S:
+        return max(_LEAST, size // 2)
+    return min(_MOST, size * 2) if done >= size else size
+
+
+def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
+    ledger, now = processing.ledger, processing.clock()
+    with ledger.write("process", give_way=True) as connection:
+        waiting = inbox.claim(connection, size)
+        if not waiting:
+            return 0
+        # A pull that learns a number looks for texts that wait for it. Shared with other
+        # processors, excluded by a pull: otherwise this batch could miss the new person while the
+        # pull misses this batch's text, and nobody would ever look again.
+        ledger.lock(connection, ["mirror"], shared=True)
+        texts = load(processing, connection, waiting)
+        last = link(processing, connection, texts)
+        _store(processing, connection, texts)
+        for planner in processing.planners:
+            planned = plan(processing, planner, connection, texts, last, now)
+            report.records += outbox.put(ledger, connection, planned.wanted, now, planner.windows)
+            park(ledger, connection, planner.crm, planned.refused, now)
+            report.unmatched += planned.unmatched
+            report.refused += len(planned.refused)
+        seen = {number for text in texts for number in text.facts}
+        inbox.done(connection, seen | {row.event_id for row in waiting})
+    report.events += len(waiting)
+    report.messages += len(texts)
+    return len(waiting)
+
+
+def _store(processing: Processing, connection: Connection, texts: Sequence[Text]) -> None:
+    ids = ledger_texts.store(
+        processing.ledger,
+        connection,
+        [(text.id or None, text.thread, text.message) for text in texts],
+    )
+    for text in texts:
+        text.id = ids[text.message.key]
+    names = {alias: text.id for text in texts for alias in text.aliases}
+    ledger_texts.name(processing.ledger, connection, names)

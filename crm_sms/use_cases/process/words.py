@@ -1,0 +1,77 @@
+"""What processing needs, what it works on, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crm_sms.clock import Clock
+from crm_sms.events import Event, OptOutRules, OptOutType
+from crm_sms.ledger import Ledger
+from crm_sms.ledger.texts import StoredText
+from crm_sms.mapping import Mapping as CrmMapping
+from crm_sms.messages import Message
+from crm_sms.records import Lane
+from crm_sms.routing import TaskRules
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """How texts become records in one CRM; `crm` is its configured name."""
+
+    crm: str
+    mapping: CrmMapping
+    tasks: TaskRules
+    windows: Mapping[Lane, timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """Everything a run needs; `rules` are the opt-out rules by provider."""
+
+    ledger: Ledger
+    planners: tuple[Planner, ...]
+    rules: Mapping[str, OptOutRules]
+    clock: Clock
+
+
+@dataclass(slots=True)
+class ProcessReport:
+    """What a run did; `unmatched` counts texts without a person, `refused` those whose mapping
+    failed."""
+
+    events: int = 0
+    messages: int = 0
+    records: int = 0
+    unmatched: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Text:
+    """One message being recomputed: its names, all its facts by number, what they fold to."""
+
+    aliases: set[str]
+    facts: dict[int, Event]
+    message: Message
+    stored: StoredText | None = None
+    thread: str | None = None
+    said: OptOutType | None = None
+    id: int = 0
+
+    @property
+    def number(self) -> str | None:
+        """The person's number, if their end is one."""
+        address = self.message.person_address
+        return address.e164 if address else None
+
+    @property
+    def is_new_to_thread(self) -> bool:
+        """Whether its place among the texts of its thread is not the stored one."""
+        before, now = self.stored, self.message
+        return before is None or (before.thread, before.occurred_at, before.direction) != (
+            self.thread,
+            now.occurred_at,
+            now.direction,
+        )

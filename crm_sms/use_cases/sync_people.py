@@ -1,0 +1,183 @@
+"""The CRM's people, owners and opportunities into the mirror, as far as they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crm_sms.clock import Clock
+from crm_sms.ledger import Ledger, conversations, inbox, outbox
+from crm_sms.ledger.crm_records import forget_written
+from crm_sms.ledger.mirror_pages import (
+    Learnt,
+    put_watermark,
+    store_others,
+    store_people,
+    waiting_for,
+    watermark,
+)
+from crm_sms.ledger.notes import note, put_note
+from crm_sms.ports import Crm
+from crm_sms.records import Columns, MirrorPart, MirrorRow, OwnTask, Page, Person, Pull
+from crm_sms.use_cases.process.planning import opted_out
+from crm_sms.use_cases.process.words import Planner
+
+log = structlog.get_logger(__name__)
+
+_OVERLAP = timedelta(minutes=5)
+"""Each pull looks back this far: rows of transactions that were open at the last pull carry an
+earlier instant than rows that it saw."""
+
+_ROWS = 500
+"""Rows of a page that share a commit, so that webhooks need not wait for a whole page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syncing:
+    """Everything a sync of one CRM needs; `region` completes numbers without a country code."""
+
+    ledger: Ledger
+    planner: Planner
+    crm: Crm
+    clock: Clock
+    region: str | None
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """Rows pulled by part, calls made, texts that may find their person now, opt-outs that somebody
+    had unchecked and that are written back."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    rematched: int = 0
+    opt_outs: int = 0
+    written_back: int = 0
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Hears of (part, rows so far, rows in all where the CRM says it)."""
+
+
+def sync_people(
+    syncing: Syncing, *, progress: Progress = lambda part, done, total: None
+) -> SyncReport:
+    """Pull what changed since the last time, page by page.
+
+    Safe to run at any moment, twice at once, or after a kill: every page moves the watermark in its
+    own commit, and a page that comes again changes nothing. Raises what `Crm.pull` raises; the
+    pages before it are kept.
+    """
+    report = SyncReport()
+    before = syncing.crm.calls
+    for name, pull in _pulls(syncing):
+        _pull(syncing, report, name, pull, progress)
+    report.calls = syncing.crm.calls - before
+    return report
+
+
+def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
+    """Owners before people, people before what refers to them."""
+    yield "owners", Pull(MirrorPart.OWNERS, _since(syncing, "owners"))
+    for columns in syncing.planner.mapping.columns():
+        name = f"people:{columns.object}"
+        since = _since(syncing, name) if _has_columns(syncing, columns) else None
+        yield name, Pull(MirrorPart.PEOPLE, since, columns=columns)
+    for part in (MirrorPart.OPPORTUNITIES, MirrorPart.ROLES):
+        yield part.value, Pull(part, _since(syncing, part.value))
+    key_field = syncing.planner.mapping.task_key_field
+    yield "tasks", Pull(MirrorPart.TASKS, _since(syncing, "tasks"), key_field=key_field)
+
+
+def _since(syncing: Syncing, part: str) -> datetime | None:
+    with syncing.ledger.read() as connection:
+        at = watermark(connection, syncing.planner.crm, part)
+    return at - _OVERLAP if at else None
+
+
+def _columns_note(syncing: Syncing, columns: Columns) -> str:
+    return f"columns:{syncing.planner.crm}:{columns.object}"
+
+
+def _has_columns(syncing: Syncing, columns: Columns) -> bool:
+    """Whether the last pull brought these columns; a new one needs everybody again."""
+    with syncing.ledger.read() as connection:
+        return bool(note(connection, _columns_note(syncing, columns)) == _as_json(columns))
+
+
+def _as_json(columns: Columns) -> dict[str, object]:
+    values = asdict(columns)
+    return {**values, "phones": list(columns.phones), "further": list(columns.further)}
+
+
+def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress: Progress) -> None:
+    done, last = 0, pull.since
+    for page in syncing.crm.pull(pull):
+        for rows in _slices(page):
+            last = max(row.modified_at for row in rows)
+            _store(syncing, report, name, pull, rows, last)
+            done += len(rows)
+            progress(name, done, page.total)
+    report.rows[name] = done
+    if pull.columns:
+        with syncing.ledger.write("sync.watermark") as connection:
+            at = _columns_note(syncing, pull.columns)
+            put_note(syncing.ledger, connection, at, _as_json(pull.columns))
+
+
+def _slices(page: Page) -> Iterator[Sequence[MirrorRow]]:
+    for start in range(0, len(page.rows), _ROWS):
+        yield page.rows[start : start + _ROWS]
+
+
+def _store(
+    syncing: Syncing,
+    report: SyncReport,
+    name: str,
+    pull: Pull,
+    rows: Sequence[MirrorRow],
+    last: datetime,
+) -> None:
+    ledger, crm, now = syncing.ledger, syncing.planner.crm, syncing.clock()
+    with ledger.write("sync.page", give_way=True) as connection:
+        if pull.part is MirrorPart.PEOPLE:
+            # Excludes processors: see the shared lock in process.
+            ledger.lock(connection, ["mirror"])
+            found = [row for row in rows if isinstance(row, Person)]
+            learnt = store_people(ledger, connection, crm, found, syncing.region)
+            _act_on(syncing, report, connection, learnt, now)
+        elif pull.part is MirrorPart.TASKS:
+            tasks = [row for row in rows if isinstance(row, OwnTask)]
+            closed = [(task.key, task.modified_at) for task in tasks if task.closed]
+            conversations.close(connection, crm, closed)
+        else:
+            others = [row for row in rows if not isinstance(row, Person | OwnTask)]
+            store_others(ledger, connection, crm, others)
+        put_watermark(ledger, connection, crm, name, last, now)
+
+
+def _act_on(
+    syncing: Syncing, report: SyncReport, connection: Connection, learnt: Learnt, now: datetime
+) -> None:
+    """Texts that waited for a number are looked at again; whoever holds a number that said no is
+    opted out, also if somebody unchecked it."""
+    ledger, planner = syncing.ledger, syncing.planner
+    numbers = {number for held in learnt.numbers.values() for number in held}
+    if numbers:
+        waiting = waiting_for(connection, planner.crm, numbers)
+        inbox.put_back(ledger, connection, waiting, now)
+        report.rematched += len(waiting)
+    concerned = learnt.unchecked | learnt.numbers.keys()
+    said = opted_out(ledger, planner.crm, connection, concerned)
+    undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
+    written_back = forget_written(connection, planner.crm, undone, planner.mapping.opt_out_fields)
+    wanted = [(planner.mapping.opt_out(planner.crm, person, no), None) for person, no in said]
+    outbox.put(ledger, connection, wanted, now, planner.windows)
+    report.opt_outs += len(wanted)
+    report.written_back += written_back
+    if written_back:
+        log.warning("opt-outs were unchecked and are written back", count=written_back)
