@@ -10,6 +10,7 @@ from crm_sms.consent import OptOutVerdict, verdict
 from crm_sms.events import Event, OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import append, suppress
+from crm_sms.ledger.storable import storable
 
 
 def record(
@@ -26,6 +27,7 @@ def record(
     returns, the events survive a power cut; if it raises, none of them is kept. Events of several
     requests may share a commit.
     """
+    events = [storable(event) for event in events]
     judged = [(event, verdict(event, rules[event.provider])) for event in events]
     suppressed = [
         _suppression(ledger, event, no) for event, no in judged if no and no.type is OptOutType.STOP
