@@ -14,9 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from jinja2 import Environment
@@ -28,6 +26,7 @@ from starlette.routing import Route
 from crm_sms.sandbox import clock as clocks
 from crm_sms.sandbox import twilio as twilios
 from crm_sms.sandbox.clock import FileClock
+from crm_sms.sandbox.salesforce import Salesforce
 from crm_sms.sandbox.twilio import Twilio
 
 LOOPBACK = "127.0.0.1"
@@ -67,7 +66,7 @@ class Sandbox:
     """A running sandbox: its address, and its parts to look into and to give orders to."""
 
     url: str
-    salesforce: Any
+    salesforce: Salesforce
     twilio: Twilio
     clock: FileClock
 
@@ -86,7 +85,7 @@ def build(clock: FileClock, *, bare: bool = False) -> Starlette:
 
     `bare` leaves the fields of the default mapping out of the Salesforce org.
     """
-    salesforce, twilio = _salesforce(clock, bare), Twilio(clock.now)
+    salesforce, twilio = Salesforce(clock.now, bare=bare), Twilio(clock.now)
 
     async def index(_request: Request) -> Response:
         accounts = twilio.accounts.values()
@@ -94,29 +93,18 @@ def build(clock: FileClock, *, bare: bool = False) -> Starlette:
         return HTMLResponse(INDEX.render(now=now, real=clock.is_real, accounts=accounts))
 
     async def stats(_request: Request) -> Response:
-        return JSONResponse(
-            {"salesforce": salesforce.stats() if salesforce else {}, "twilio": twilio.stats()}
-        )
+        return JSONResponse({"salesforce": salesforce.stats(), "twilio": twilio.stats()})
 
     routes = [
         Route("/", index),
         Route("/_sandbox/stats", stats),
         *clocks.routes(clock),
         *twilios.routes(twilio),
-        *(salesforce.routes() if salesforce else []),
+        *salesforce.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lambda _app: _delivering(clock, twilio))
     app.state.salesforce, app.state.twilio = salesforce, twilio
     return app
-
-
-def _salesforce(clock: FileClock, bare: bool) -> Any:
-    """The org, as soon as there is one."""
-    try:
-        module = import_module("crm_sms.sandbox.salesforce")
-        return module.Salesforce(clock.now, bare=bare)
-    except (ImportError, AttributeError):
-        return None
 
 
 @contextlib.asynccontextmanager

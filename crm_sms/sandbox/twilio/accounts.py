@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -121,7 +120,7 @@ def authenticate(accounts: dict[str, Account], authorization: str) -> Account:
     scheme, _, encoded = authorization.partition(" ")
     try:
         sid, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, or not UTF-8
         raise Refused(20003) from None
     account = accounts.get(sid)
     if scheme.lower() != "basic" or account is None or not token:

@@ -264,11 +264,15 @@ class Twilio:
     def _move(self, text: Text, status: str, error_code: int | None, at: datetime) -> None:
         if text.status == "canceled":
             return
-        if text.from_ is None and text.service and status != "canceled":
-            text.from_ = self.accounts[text.account].services[text.service].sender_for(text.to)
+        if status != "canceled":
+            self._choose_sender(text)
         text.move(status, at, error_code)
         if text.status_callback:
             self._enqueue("status", text, text.status_callback, status_params(text), at)
+
+    def _choose_sender(self, text: Text) -> None:
+        if text.from_ is None and text.service:
+            text.from_ = self.accounts[text.account].services[text.service].sender_for(text.to)
 
     def _click(self, text: Text, click: orders.Click, at: datetime) -> None:
         account = self.accounts[text.account]
@@ -279,6 +283,7 @@ class Twilio:
     def _answer(self, text: Text, body: str, at: datetime) -> None:
         if text.status == "canceled":
             return
+        self._choose_sender(text)
         order = orders.Reply(from_=text.to, to=text.from_ or "", body=body)
         self._receive(self.accounts[text.account], order, at)
 

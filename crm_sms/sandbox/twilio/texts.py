@@ -24,7 +24,7 @@ OUTCOMES: dict[Outcome, tuple[Step, ...]] = {
 }
 #: Seconds after the text was accepted, unless the text has delays of its own.
 DELAYS: dict[Step, float] = {
-    "queued": 0,
+    "queued": 0.5,
     "sending": 1,
     "sent": 2,
     "delivered": 5,
