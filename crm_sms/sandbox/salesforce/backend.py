@@ -141,7 +141,7 @@ class Backend:
             "refresh_token": auth.REFRESH_TOKEN,
             "username": USERNAME,
             "user_id": self.org.user_id,
-            "private_key": self.tokens.private_key(),
+            "private_key_url": f"{base_url}/_sandbox/salesforce/private_key",
         }
 
     def _perform(self, call: Call, path: str) -> Answer:

@@ -9,7 +9,7 @@ from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
 from crm_sms.sandbox.salesforce.table import Row
-from crm_sms.sandbox.salesforce.writing import Writer
+from crm_sms.sandbox.salesforce.writing import Writer, children
 
 _CONVERTED_STATUS = "Closed - Converted"
 
@@ -72,7 +72,7 @@ def _merge(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str]:
         row = writer.existing(obj, loser)
         if row["Id"] == master:
             raise RequestRefused("INVALID_OPERATION", "a record cannot be merged with itself")
-        _reparent(org, writer, row["Id"], master)
+        _reparent(org, row["Id"], master)
         _system_write(org, obj, row, {"IsDeleted": True, "MasterRecordId": master})
     _system_write(org, obj, writer.existing(obj, master), {})
     return [str(master)]
@@ -85,7 +85,7 @@ def _convert(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str
         raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     contact_id = operation.get("contact") or _contact_of(org, writer, lead, operation)
     contact = writer.existing(org.schema["Contact"], contact_id)
-    _reparent(org, writer, lead["Id"], contact["Id"])
+    _reparent(org, lead["Id"], contact["Id"])
     changes = {
         "IsConverted": True,
         "ConvertedDate": org.now().date().isoformat(),
@@ -107,10 +107,10 @@ def _contact_of(org: Org, writer: Writer, lead: Row, operation: Mapping[str, Any
     return writer.create(org.schema["Contact"], fields | {"AccountId": account})
 
 
-def _reparent(org: Org, writer: Writer, old: str, new: str) -> None:
+def _reparent(org: Org, old: str, new: str) -> None:
     """Rows that can refer to the new record do so; others (a message's Lead__c) stay."""
     kind = getattr(org.object_of(new), "name", "")
-    for child, field, row in writer.children(old):
+    for child, field, row in children(org, old):
         if kind in field.to:
             _system_write(org, child, row, {field.name: new})
 

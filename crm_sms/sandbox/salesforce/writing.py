@@ -176,22 +176,11 @@ class Writer:
     def _bin(self, obj: SObject, row: Row) -> None:
         stamps = self.org.stamps(self.org.user_id, created=False)
         self.org.put(obj, row | stamps | {"IsDeleted": True})
-        for child, field, held in self.children(row["Id"]):
+        for child, field, held in children(self.org, row["Id"]):
             if field.cascade:
                 self._bin(child, held)
             else:
                 self.org.put(child, _merged(held, {field.name: None}) | stamps)
-
-    def children(self, record_id: str) -> list[tuple[SObject, Field, Row]]:
-        """Every row that is not deleted and refers to a record, with the field it does so by."""
-        name = getattr(self.org.object_of(record_id), "name", "")
-        return [
-            (obj, field, row)
-            for obj in self.org.schema.values()
-            for field in obj.fields.values()
-            if name in field.to and field.name not in ("OwnerId", "MasterRecordId")
-            for row in self.org.tables[obj.name].alive(field.name, record_id)
-        ]
 
     def _primary_role(self, opportunity_id: str, contact_id: str) -> None:
         role = self.org.schema["OpportunityContactRole"]
@@ -204,6 +193,18 @@ class Writer:
             if other["Id"] != row["Id"] and other["IsPrimary"]:
                 stamps = self.org.stamps(self.org.user_id, created=False)
                 self.org.put(obj, other | stamps | {"IsPrimary": False})
+
+
+def children(org: Org, record_id: str) -> list[tuple[SObject, Field, Row]]:
+    """Every row that is not deleted and refers to a record, with the field it does so by."""
+    name = getattr(org.object_of(record_id), "name", "")
+    return [
+        (obj, field, row)
+        for obj in org.schema.values()
+        for field in obj.fields.values()
+        if name in field.to and field.name != "MasterRecordId"
+        for row in org.tables[obj.name].alive(field.name, record_id)
+    ]
 
 
 def _must_be_writable(obj: SObject) -> None:
