@@ -39,7 +39,7 @@ def verdict(event: Event, rules: OptOutRules) -> OptOutVerdict | None:
     return OptOutVerdict(
         type=said[0],
         number=person.e164,
-        sender=(ours.e164 or ours.raw) if ours else None,
+        sender=ours.shown if ours else None,
         source=said[1],
         at=event.occurred_at or event.received_at,
     )

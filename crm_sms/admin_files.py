@@ -1,0 +1,46 @@
+"""The one reader of the files that an admin edits."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from crm_sms.errors import BadMapping
+from crm_sms.mapping import Mapping
+
+
+def shipped() -> Traversable:
+    """The files that we ship: in the package once installed, beside it in a checkout."""
+    installed = resources.files("crm_sms") / "mappings"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "mappings"
+
+
+def read_mapping(name: str, directory: Path | None) -> Mapping:
+    """The mapping called `name` (`salesforce`), or the one in the file that `name` is a path of.
+
+    The admin's own copy, `<name>.toml` in `directory` (None: where the program runs), comes before
+    the one that we ship; paths are relative to `directory` too. Raises BadMapping with every
+    problem, or naming where the file was looked for.
+    """
+    file = _find(name, directory)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadMapping(
+            f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        raise BadMapping(f"{file}: cannot be read: {error.strerror}; correct that") from None
+    return Mapping.load(text, str(file))
+
+
+def _find(name: str, directory: Path | None) -> Traversable:
+    own = directory or Path()
+    ours = shipped() / f"{name}.toml"
+    places = (own / name,) if name.endswith(".toml") else (own / f"{name}.toml", ours)
+    for place in places:
+        if place.is_file():
+            return place
+    looked = " or ".join(str(place) for place in places)
+    raise BadMapping(f"mapping {name}: there is no {looked}; correct `mapping` in the settings")

@@ -1,0 +1,186 @@
+"""A mapping file, compiled: facts in, desired records out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field, replace
+
+from crm_sms.errors import BadMapping
+from crm_sms.mapping.expressions import Expression, ExpressionError, compile_value
+from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
+from crm_sms.mapping.schema import (
+    MappingSpec,
+    MessageSpec,
+    TaskSpec,
+    TimelineEntrySpec,
+    read,
+)
+from crm_sms.mapping.scopes import SCOPES
+from crm_sms.mapping.sections import Section, section
+from crm_sms.records import (
+    Columns,
+    DesiredRecord,
+    Lane,
+    Opportunity,
+    Part,
+    Person,
+    Reference,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What an admin's file says, as functions from facts to desired records.
+
+    All of them are pure. They raise BadMapping, naming file and key, for a record whose facts an
+    expression cannot take or whose required field would stay empty; other records are not touched
+    by that. The records of one person share a partition: the account, else the person.
+
+    `blocked` names, by object and lane, records that must park because of a required field that
+    the CRM lacks, with the reason; it is empty until `check` has seen the CRM.
+    """
+
+    name: str
+    people: tuple[Columns, ...]
+    message: Section
+    task: Section
+    person_roll_ups: MappingOf[str, Section]
+    opt_outs: MappingOf[str, Section]
+    timeline: Section | None = None
+    when: Expression | None = None
+    opportunity: Section | None = None
+    blocked: MappingOf[tuple[str, Lane], str] = field(default_factory=dict)
+
+    @staticmethod
+    def load(text: str, name: str) -> Mapping:
+        """A mapping from a file's text; `name` is what the file is called in messages.
+
+        Raises BadMapping with every problem, each with its key and remedy.
+        """
+        return _compiled(read(text, name), name)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Every kind of record that this mapping writes."""
+        always = (self.message, self.task, *self.person_roll_ups.values(), *self.opt_outs.values())
+        return always + tuple(one for one in (self.timeline, self.opportunity) if one)
+
+    def columns(self) -> tuple[Columns, ...]:
+        """What a pull of people must bring: phones, opt-out, and what expressions read."""
+        return self.people
+
+    def objects(self) -> frozenset[str]:
+        """The objects that `check` needs described."""
+        written = {section.object for section in self.sections}
+        return frozenset(written | {columns.object for columns in self.people})
+
+    def message_record(self, crm: str, facts: TextFacts) -> DesiredRecord:
+        """The record of a text, in the timeline lane."""
+        return self.message.record(crm, facts.message.key, partition(facts.person), _text(facts))
+
+    def timeline_entry(self, crm: str, facts: TextFacts) -> DesiredRecord | None:
+        """The entry on the timeline, where the mapping wants one for this text."""
+        if self.timeline is None or self.when is None:
+            return None
+        values = _text(facts) | {"message_url": self._url(facts)}
+        try:
+            wanted = self.when.get(values)
+        except ExpressionError as error:
+            where = f"{self.name}: {self.timeline.path}.when"
+            raise BadMapping(f"{where}: {error}; correct the expression") from None
+        if not wanted:
+            return None
+        key = f"entry:{facts.message.key}"
+        return self.timeline.record(crm, key, partition(facts.person), values)
+
+    def reply_task(self, crm: str, facts: TextFacts, task: ReplyTask) -> DesiredRecord:
+        """The task for a conversation that this text opens."""
+        values = _text(facts) | {"task": task, "message_url": self._url(facts)}
+        return self.task.record(crm, task.key, partition(facts.person), values)
+
+    def person_roll_up(self, crm: str, person: Person, roll_up: RollUp) -> DesiredRecord | None:
+        """Counts and times on a contact or lead; None if the mapping has none for its object."""
+        found = self.person_roll_ups.get(person.object)
+        values = {"person": person, "roll_up": roll_up}
+        return found.record(crm, person.id, partition(person), values) if found else None
+
+    def opportunity_roll_up(
+        self, crm: str, opportunity: Opportunity, roll_up: RollUp
+    ) -> DesiredRecord | None:
+        """Counts and times on an opportunity; None if the mapping has none."""
+        values = {"opportunity": opportunity, "roll_up": roll_up}
+        if self.opportunity is None:
+            return None
+        owner = opportunity.account_id or opportunity.id
+        return self.opportunity.record(crm, opportunity.id, owner, values)
+
+    def opt_out(self, crm: str, person: Person, opt_out: OptOut) -> DesiredRecord:
+        """A person's no; an object of people that the mapping lacks is a BadMapping."""
+        found = self.opt_outs.get(person.object)
+        if found is None:
+            raise BadMapping(
+                f"{self.name}: people: nothing says how an opt-out is written on {person.object}; "
+                "add the object"
+            )
+        values = {"person": person, "opt_out": opt_out}
+        return found.record(crm, person.id, partition(person), values)
+
+    def blocked_by(self, record: DesiredRecord) -> str | None:
+        """Why this record must park instead of being written, or None."""
+        return self.blocked.get((record.object, record.lane))
+
+    def _url(self, facts: TextFacts) -> Reference:
+        return Reference(self.message.object, facts.message.key, Part.URL)
+
+
+def partition(person: Person | None) -> str:
+    """What two writers must not touch at once: the account, else the person."""
+    return (person.account_id or person.id) if person else ""
+
+
+def _text(facts: TextFacts) -> dict[str, object]:
+    return {
+        "message": facts.message,
+        "person": facts.person,
+        "owner": facts.owner,
+        "opportunity": facts.opportunity,
+        "answered": facts.answered,
+    }
+
+
+def _compiled(spec: MappingSpec, name: str) -> Mapping:
+    objects = [people.object for people in spec.people.values()]
+    entry, opportunity, roll_up = spec.timeline_entry, spec.opportunity_roll_up, spec.person_roll_up
+    mapping = Mapping(
+        name=name,
+        people=(),
+        message=_section(name, "message", spec.message),
+        task=_section(name, "task", spec.task),
+        person_roll_ups=(
+            {o: section(name, "person_roll_up", o, roll_up.fields) for o in objects}
+            if roll_up
+            else {}
+        ),
+        opt_outs={o: section(name, "opt_out", o, spec.opt_out.fields) for o in objects},
+        timeline=_section(name, "timeline_entry", entry) if entry else None,
+        when=compile_value(entry.when, SCOPES["timeline_entry"]) if entry else None,
+        opportunity=(
+            section(name, "opportunity_roll_up", opportunity.object, opportunity.fields)
+            if opportunity
+            else None
+        ),
+    )
+    return replace(mapping, people=_people(spec, mapping))
+
+
+def _section(name: str, path: str, spec: MessageSpec | TaskSpec | TimelineEntrySpec) -> Section:
+    return section(name, path, spec.object, spec.fields, spec.key)
+
+
+def _people(spec: MappingSpec, mapping: Mapping) -> tuple[Columns, ...]:
+    read_by_when = mapping.when.columns if mapping.when else frozenset()
+    further = read_by_when.union(*(section.columns for section in mapping.sections))
+    return tuple(
+        Columns(people.object, kind, people.phones, people.opt_out, tuple(sorted(further)))
+        for kind, people in spec.people.items()
+    )
