@@ -97,6 +97,7 @@ CLUES: tuple[tuple[frozenset[str], str, Rule], ...] = (
     (frozenset({"REQUEST_LIMIT_EXCEEDED"}), "concurrent", TOO_MANY_AT_ONCE),
     (frozenset({"DUPLICATE_VALUE"}), "duplicate external id specified", DUPLICATE_IN_LIST),
     (frozenset({"DUPLICATE_VALUE"}), "duplicate id in list", DUPLICATE_IN_LIST),
+    (frozenset({"PROCESSING_HALTED"}), "invalid reference", _park(Reason.DATA)),
     (frozenset({"NOT_FOUND"}), "external id field", _park(Reason.FIELD)),
     (_AUTOMATION_CODES, "unable_to_lock_row", LOCKED),
     (_AUTOMATION_CODES, "cpu time limit", TOO_LARGE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crm_sms.records import Chunk, Op, Write
+from crm_sms.records import Chunk, Op, Scalar, Write
 from crm_sms_salesforce.outcomes import reference
 
 ROWS_PER_COLLECTION = 200
@@ -61,6 +61,14 @@ def _record(chunk: Chunk, row: Write) -> dict[str, Any]:
     """One record: its type, its key, and its fields without a second spelling of the key."""
     key_field = "id" if chunk.op is Op.UPDATE else chunk.key_field
     taken = {"id", (key_field or "id").casefold()}
-    fields = {name: value for name, value in row.fields.items() if name.casefold() not in taken}
+    fields = {
+        name: _literal(value) for name, value in row.fields.items() if name.casefold() not in taken
+    }
     key = {key_field: row.key} if key_field else {}
     return {"attributes": {"type": chunk.object}, **key, **fields}
+
+
+def _literal(value: Scalar) -> Scalar:
+    """Composite replaces `@{name}` in any value by an earlier answer and fails the chunk if there
+    is none; people may text that. An invisible word joiner keeps it from being one."""
+    return value.replace("@{", "@\u2060{") if isinstance(value, str) else value

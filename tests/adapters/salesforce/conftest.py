@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
 from crm_sms.records import Chunk, Op, Scalar, Write
+from crm_sms.sandbox.server import Sandbox
+from crm_sms.testing.sandbox import sandbox
+from crm_sms_salesforce import SalesforceCrm
+
+__all__ = ["sandbox"]
 
 NOW = datetime(2026, 11, 20, 15, 48, 22, tzinfo=UTC)
 MESSAGES = ("SMS_Message__c", "Message_Key__c")
@@ -76,3 +82,80 @@ def updates() -> Callable[..., Chunk]:
         return Chunk("Contact", Op.UPDATE, None, rows)
 
     return make
+
+
+class Org:
+    """The sandbox's org, looked at from outside: never through the adapter."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._http = requests.Session()
+        about = self._http.get(f"{sandbox.url}/_sandbox/salesforce").json()
+        self.credentials: dict[str, str] = about["credentials"]
+        form = {"grant_type": "client_credentials"} | {
+            name: self.credentials[name] for name in ("client_id", "client_secret")
+        }
+        token = self._http.post(self.credentials["token_url"], data=form).json()
+        self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Settings for client credentials at this org; a write waits half a second."""
+        return {
+            "auth": "client_credentials",
+            "client_id": self.credentials["client_id"],
+            "client_secret": self.credentials["client_secret"],
+            "login_url": self.sandbox.url,
+            "allow_http": True,
+            "write_timeout_s": 0.5,
+            "read_timeout_s": 10,
+        } | changes
+
+    def crm(self, **changes: Any) -> SalesforceCrm:
+        """A client of this org."""
+        return SalesforceCrm(self.settings(**changes), self.sandbox.clock.now)
+
+    def fault(self, kind: str, **params: Any) -> None:
+        """Switch a fault on."""
+        self._order("faults", {"kind": kind, **params})
+
+    def seed(self, op: str, **params: Any) -> list[str]:
+        """Do what somebody in the org does; returns the ids."""
+        answer: dict[str, list[list[str]]] = self._order("records", {"op": op, **params})
+        return answer["results"][0]
+
+    def create(self, object: str, *records: dict[str, Any]) -> list[str]:
+        """Create records as somebody in the org does."""
+        return self.seed("create", object=object, records=list(records))
+
+    def rows(self, soql: str) -> list[dict[str, Any]]:
+        """What a query finds, deleted rows included, without attributes."""
+        url = f"{self.sandbox.url}/services/data/v66.0/queryAll"
+        answer = self._http.get(url, params={"q": soql})
+        assert answer.ok, answer.text
+        return [
+            {name: value for name, value in record.items() if name != "attributes"}
+            for record in answer.json()["records"]
+        ]
+
+    @property
+    def calls(self) -> int:
+        """Calls as the org counts them."""
+        count: int = self.sandbox.salesforce.stats()["calls"]
+        return count
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _order(self, what: str, order: dict[str, Any]) -> Any:
+        answer = self._http.post(f"{self.sandbox.url}/_sandbox/salesforce/{what}", json=order)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def org(sandbox: Sandbox) -> Iterator[Org]:
+    """A fresh org for each test."""
+    org = Org(sandbox)
+    yield org
+    org.close()
