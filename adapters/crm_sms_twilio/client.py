@@ -78,10 +78,9 @@ def _is_object(answer: requests.Response) -> bool:
 
 def client(settings: Settings, account_sid: str) -> Any:
     """A Client of one account; it is typed by nobody, so callers keep to what they test."""
-    token = settings.accounts[account_sid].auth_token.get_secret_value()
     built = Client(
         account_sid,
-        token,
+        settings.accounts[account_sid].auth_token.get_secret_value(),
         http_client=Transport(settings.connect_timeout_s, settings.read_timeout_s),
         # Not empty, or the SDK reads the process's TWILIO_EDGE and TWILIO_REGION instead and
         # sends to a host that base_url does not name.

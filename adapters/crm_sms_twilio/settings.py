@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -33,7 +34,7 @@ def checked_url(url: str) -> str:
         "Twilio refuses hosts with an underscore": "_" in (parts.hostname or ""),
         "it must hold no user or password": "@" in parts.netloc,
         "it must end before `?` and `#`": bool(parts.query or parts.fragment),
-        "its port is not one": not _port_fits(url),
+        "its port is not a number from 1 to 65535": not _port_fits(url),
     }
     wrong = [text for text, applies in problems.items() if applies]
     if wrong:
@@ -51,6 +52,24 @@ def _port_fits(url: str) -> bool:
 Url = Annotated[str, AfterValidator(checked_url)]
 
 
+def _with_capitals(accounts: Any) -> Any:
+    """Accounts named ac… as AC…: names in environment variables may reach us in lower case.
+
+    Such a table adds to the one of the settings file, and wins.
+    """
+    if not isinstance(accounts, dict):
+        return accounts
+    merged: dict[Any, Any] = {}
+    for name, table in sorted(accounts.items(), key=lambda item: str(item[0]).startswith("ac")):
+        sid = f"AC{name[2:]}" if str(name).startswith("ac") else name
+        below = merged.get(sid)
+        if isinstance(below, dict) and isinstance(table, dict):
+            merged[sid] = {**below, **table}
+        else:
+            merged[sid] = table
+    return merged
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -63,11 +82,16 @@ class Account(_Table):
     shared_keys: Mapping[str, Secret] = Field(default_factory=dict)
 
 
+Accounts = Annotated[
+    Mapping[AccountSid, Account], BeforeValidator(_with_capitals), Field(min_length=1)
+]
+
+
 class Settings(_Table):
     """What the README's table of settings describes; times are seconds."""
 
     public_url: Url
-    accounts: Mapping[AccountSid, Account] = Field(min_length=1)
+    accounts: Accounts
     signature: Literal["enforce", "report"] = "enforce"
     sending_account: str | None = None
     base_url: Url = "https://api.twilio.com"
@@ -83,8 +107,8 @@ class Settings(_Table):
 
 
 _REMEDIES: Mapping[str, str] = {
-    "public_url": "set it to the URL under which Twilio reaches this service, "
-    "such as https://sms.example.com/crm-sms",
+    "public_url": "set it at the top of crm-sms.toml to the URL under which Twilio reaches this "
+    "service, such as https://sms.example.com/crm-sms",
     "accounts": "add a table per AccountSid (AC and 32 hex digits, from the first page of "
     "Twilio's console) with its auth_token",
     "auth_token": "copy it from Account > API keys & tokens in Twilio's console",

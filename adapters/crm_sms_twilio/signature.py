@@ -17,10 +17,11 @@ from crm_sms_twilio.payload import Form
 from crm_sms_twilio.settings import Settings
 
 WEBHOOK_PATH = "/webhooks/twilio"
-"""Where Twilio's callbacks arrive; what a proxy puts before it is part of `public_url`."""
+"""Where Twilio's callbacks arrive, below `public_url`."""
 
 Sign = Callable[[str, Form | None], str]
 
+_WEBHOOKS = "/webhooks/"
 _SIGNATURE = "x-twilio-signature"
 # Beta since 2026-09: `key=webhooks_sharedkey_…,algorithm=HMAC_SHA256`; absent means HMAC_SHA1
 # with the account's token.
@@ -74,7 +75,8 @@ class Signatures:
         return self._shared_keys.get((account, said.get("key", "")), ())
 
     def _urls(self, request: WebhookRequest) -> tuple[str, ...]:
-        start = max(request.path.find(WEBHOOK_PATH), 0)
+        # A proxy may pass the public URL's prefix on or cut it off; it counts once.
+        start = max(request.path.find(_WEBHOOKS), 0)
         tail = request.path[start:] + (f"?{request.query}" if request.query else "")
         return tuple(base + tail for base in self._bases)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crm_sms.errors import BadSettings
+from crm_sms.ports import OutgoingText
 from crm_sms_twilio import Twilio
 from crm_sms_twilio.settings import read_settings
 
@@ -101,9 +102,22 @@ def test_sending_needs_one_account(
     make_twilio: Callable[..., Twilio],
 ) -> None:
     """With several accounts, which one sends is not guessed."""
-    from crm_sms.ports import OutgoingText
-
     accounts = {"AC" + digit * 32: {"auth_token": "t"} for digit in "01"}
     text = OutgoingText("m-1", "+12025550123", "+12025550199", "Hi", "https://sms.example.com/s")
     with pytest.raises(BadSettings, match="sending_account"):
         make_twilio(accounts=accounts).send(text, "d-1")
+
+
+def test_account_names_may_come_in_lower_case() -> None:
+    """An AccountSid without lower-case letters loses its capitals on the way from a variable."""
+    sid = "AC" + "0" * 32
+    table = {sid: {"auth_token": "file", "further_tokens": ["f"]}, sid.lower(): {"auth_token": "v"}}
+    for accounts in (table, dict(reversed(table.items()))):
+        account = read_settings(GOOD | {"accounts": accounts}).accounts[sid]
+        assert account.auth_token.get_secret_value() == "v"
+        assert [token.get_secret_value() for token in account.further_tokens] == ["f"]
+
+
+def test_numbers_may_come_as_texts() -> None:
+    """Environment variables are texts."""
+    assert read_settings(GOOD | {"read_timeout_s": "12.5"}).read_timeout_s == 12.5
