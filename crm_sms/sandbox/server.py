@@ -120,7 +120,8 @@ async def _delivering(clock: FileClock, twilio: Twilio) -> AsyncIterator[None]:
     task = asyncio.create_task(deliver())
     yield
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
     twilio.close()
 
 

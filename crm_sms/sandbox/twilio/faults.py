@@ -34,11 +34,9 @@ class Rule:
         return hit
 
     def spoil(self, callback: Callback) -> list[Callback]:
-        """What becomes of a callback that was hit: none, itself otherwise, or two of it."""
+        """What becomes of a callback that was hit: itself otherwise, or two of it."""
         wait = timedelta(seconds=self.fault.seconds)
         match self.fault.fault:
-            case "lost":
-                return []
             case "doubled":
                 return [callback, callback]
             case "late":
@@ -56,7 +54,10 @@ class Rules:
         self.rules: list[Rule] = []
 
     def spoil(self, callback: Callback) -> list[Callback]:
-        """The callback after every rule that strikes it; a lost one leaves an empty list."""
+        """The callback after every rule that strikes it, in two or more copies if doubled.
+
+        A lost one is kept and marked: its turn comes, and it is not posted.
+        """
         callbacks = [callback]
         for rule in self.rules:
             if rule.fault.fault not in OF_THE_API:

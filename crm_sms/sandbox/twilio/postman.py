@@ -47,11 +47,6 @@ class Postman:
         with self._lock:
             self.waiting.extend(callbacks)
 
-    def lose(self, callback: Callback, at: datetime) -> None:
-        """Keeps a callback that a fault swallowed."""
-        with self._lock:
-            self.attempts.append(Attempt(callback, at, "lost"))
-
     def take_due(self, now: datetime, limit: int | None) -> list[Callback]:
         """Takes the callbacks that are due out of the line, in the order to post them."""
         with self._lock:
@@ -83,6 +78,9 @@ class Postman:
         return attempts
 
     def _tries(self, callback: Callback, request: Wire, now: datetime) -> Iterator[Attempt]:
+        if "lost" in callback.spoilt:
+            yield Attempt(callback, now, "lost")
+            return
         connection = connection_of(callback.url)
         for retry in range(connection.retries + 1):
             outcome, would_text = self._request(request, connection)

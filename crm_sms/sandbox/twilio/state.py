@@ -37,6 +37,7 @@ from crm_sms.sandbox.twilio.texts import FINAL, Text, way
 URL = re.compile(r"https?://\S+")
 #: What becomes of a text that came in through the API.
 AS_USUAL = orders.SendText(to="")
+ALL_DUE = orders.Deliver()
 
 
 class Twilio:
@@ -137,14 +138,14 @@ class Twilio:
         """Plans a click on an existing text."""
         with self._lock:
             now = self._advance()
-            text = self.text(order.sid)
+            text = self._text(order.sid)
             self._at(now + timedelta(seconds=order.after_s), partial(self._click, text, order))
             self._advance()
 
     def cancel(self, sid: str) -> Text:
         """Cancels a text that is still scheduled."""
         with self._lock:
-            text = self.text(sid)
+            text = self._text(sid)
             if text.status != "scheduled":
                 raise Refused(30409)
             self._move(text, "canceled", None, self.now())
@@ -153,7 +154,7 @@ class Twilio:
     def redact(self, sid: str) -> Text:
         """Empties the body of a text that has reached its end."""
         with self._lock:
-            text = self.text(sid)
+            text = self._text(sid)
             if text.status not in FINAL:
                 raise Refused(20009)
             text.body, text.updated = "", self.now()
@@ -162,11 +163,7 @@ class Twilio:
     def text(self, sid: str, account: str | None = None) -> Text:
         """The text as it is now; Refused(20404) if the account has none with this sid."""
         with self._lock:
-            self._advance()
-            text = self.texts.get(sid)
-            if text is None or (account is not None and text.account != account):
-                raise Refused(20404, f"/2010-04-01/Accounts/{account}/Messages/{sid}.json")
-            return text
+            return replace(self._text(sid, account))
 
     def texts_of(self, account: str) -> list[Text]:
         """The account's texts as they are now, oldest first."""
@@ -174,11 +171,14 @@ class Twilio:
             self._advance()
             return [replace(t) for t in self.texts.values() if t.account == account]
 
-    def deliver(self, order: orders.Deliver = orders.Deliver()) -> dict[str, int]:  # noqa: B008
+    def new_token(self) -> str:
+        """A token for an account."""
+        return f"{self._randomness.getrandbits(128):032x}"
+
+    def deliver(self, order: orders.Deliver = ALL_DUE) -> dict[str, int]:
         """Posts what is due by the clock, and returns how often each outcome occurred.
 
-        An outcome is an HTTP status, `connect` or `read`; every retry counts. What is lost was
-        never posted and does not count.
+        An outcome is an HTTP status, or `connect`, `read` or `lost`; every retry counts.
         """
         with self._lock:
             now = self._advance()
@@ -210,12 +210,15 @@ class Twilio:
             raise ValueError(f"there is no account {sid}; add it first")
         return self.accounts[sid]
 
+    def _text(self, sid: str, account: str | None = None) -> Text:
+        self._advance()
+        text = self.texts.get(sid)
+        if text is None or (account is not None and text.account != account):
+            raise Refused(20404, f"/2010-04-01/Accounts/{account}/Messages/{sid}.json")
+        return text
+
     def _new_sid(self, media: Sequence[str]) -> str:
         return f"{'MM' if media else 'SM'}{self._randomness.getrandbits(128):032x}"
-
-    def new_token(self) -> str:
-        """A token for an account."""
-        return f"{self._randomness.getrandbits(128):032x}"
 
     def _at(self, due: datetime, action: Callable[[datetime], None]) -> None:
         self._planned += 1
@@ -327,10 +330,7 @@ class Twilio:
             token=str(uuid.UUID(int=self._randomness.getrandbits(128), version=4)),
             as_json=as_json,
         )
-        callbacks = self.rules.spoil(callback)
-        self.postman.add(callbacks)
-        if not callbacks:
-            self.postman.lose(callback, at)
+        self.postman.add(self.rules.spoil(callback))
 
     def _fall_backs(self, attempts: Sequence[Attempt]) -> list[Callback]:
         """Inbound texts whose URL failed, addressed to the fallback URL of their accounts."""

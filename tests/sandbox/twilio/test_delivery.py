@@ -82,6 +82,33 @@ def test_several_at_once(sandbox: Sandbox, customer) -> None:
     assert sandbox.twilio.deliver(Deliver(parallel=4)) == {"204": 4}
 
 
+def test_sending_and_delivering_at_once_loses_and_doubles_nothing(
+    sandbox: Sandbox, customer
+) -> None:
+    """Six threads send and four deliver; every text is told of exactly once per status."""
+    sent: list[str] = []
+
+    def send() -> None:
+        for _ in range(10):
+            sent.append(_send(sandbox, customer.url, delays={"sending": 0, "sent": 0}))
+
+    def deliver() -> None:
+        for _ in range(10):
+            sandbox.twilio.deliver(Deliver(limit=5))
+
+    threads = [threading.Thread(target=work) for work in [send] * 6 + [deliver] * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sandbox.clock.advance(60)
+    sandbox.twilio.deliver(Deliver(parallel=4))
+    told = sorted((hit.form["MessageSid"], hit.form["MessageStatus"]) for hit in customer.hits)
+    statuses = ("delivered", "sending", "sent")
+    assert told == sorted((sid, status) for sid in sent for status in statuses)
+    assert len(sent) == len(set(sent)) == 60
+
+
 def test_the_customer_may_call_twilio_before_it_answers(sandbox: Sandbox, customer, client) -> None:
     """Delivery holds no lock that the API needs."""
 
