@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import structlog
+
 from crm_sms.errors import BadSettings, Forged, MissingExtra
 from crm_sms.events import Event, OptOutRules
 from crm_sms.ports import Clock, ExportRow, Finding, OutgoingText, SendOutcome, WebhookRequest
@@ -17,6 +19,8 @@ from crm_sms_twilio.settings import read_settings
 from crm_sms_twilio.signature import Signatures
 from crm_sms_twilio.webhooks import PROVIDER, Callback, event_of
 from crm_sms_twilio.words import OPT_OUT_RULES
+
+_log = structlog.get_logger()
 
 _EXTRA = "twilio"
 _NO_ACCOUNT = "unknown"
@@ -39,12 +43,17 @@ class Twilio:
         payload = read_payload(request)
         account = payload.account
         problem = self._signatures.problem(request, account, payload.form)
-        if problem and not self._reports_only:
-            raise Forged(f"a callback was refused: {problem}")
+        if problem:
+            self._report(problem)
         callback = Callback(
             account or _NO_ACCOUNT, payload.fields, payload.raw, self._clock(), not problem
         )
         return [event_of(callback, kind)]
+
+    def _report(self, problem: str) -> None:
+        if not self._reports_only:
+            raise Forged(f"a callback was refused: {problem}")
+        _log.warning("webhook kept unverified", provider=PROVIDER, reason=problem)
 
     def read_export(self, path: Path) -> Iterator[ExportRow]:
         """The Messages list as JSON or JSON Lines, or the console's CSV."""

@@ -121,6 +121,7 @@ _REMEDIES: Mapping[str, str] = {
     "read_timeout_s": "give seconds, such as 15",
 }
 _UNKNOWN_KEY = "take it out, or correct its spelling"
+_PLAIN: Mapping[str, str] = {"missing": "it is missing", "extra_forbidden": "it is not a setting"}
 
 
 def read_settings(table: Mapping[str, Any]) -> Settings:
@@ -141,5 +142,6 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     remedy = _UNKNOWN_KEY
     if kind != "extra_forbidden":
         remedy = next(_REMEDIES[part] for part in reversed(named) if part in _REMEDIES)
-    text = "not an AccountSid" if bad_sid else message.removeprefix("Value error, ")
+    plain = _PLAIN.get(kind, message.removeprefix("Value error, "))
+    text = "not an AccountSid" if bad_sid else plain
     return f"  {key}: {text}: {remedy}"

@@ -63,7 +63,7 @@ class Signatures:
             return "its body does not have the digest that is in the URL (bodySHA256)"
         if _matches(signature, self._urls(request), signers, form):
             return ""
-        return "its signature fits neither public_url nor the account's tokens"
+        return f"no token of its account signs it as called at {self._bases[0]}"
 
     def _signers(self, headers: Mapping[str, str], account: str) -> tuple[Sign, ...]:
         named = headers.get(_SHARED_KEY)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+import structlog
 
 from crm_sms.errors import Forged, MissingExtra
 from crm_sms.ports import WebhookRequest
@@ -341,15 +342,21 @@ def test_a_shared_key_without_its_header_does_not_sign(
 
 
 def test_report_mode_keeps_what_does_not_verify(
-    make_twilio: Callable[..., Twilio], caller: Any, status_params: dict[str, str]
+    make_twilio: Callable[..., Twilio],
+    caller: Any,
+    status_params: dict[str, str],
 ) -> None:
-    """In report mode a bad signature gives the same event, marked as unverified."""
+    """In report mode a bad signature gives the same event, unverified, and the log says why."""
     twilio = make_twilio(signature="report")
     params = status_params | {"AccountSid": SUBACCOUNT}
-    (event,) = twilio.receive(replace(caller, token="another").form(params), "status")
+    with structlog.testing.capture_logs() as logs:
+        (event,) = twilio.receive(replace(caller, token="another").form(params), "status")
     assert not event.verified
     assert event.account == SUBACCOUNT
     assert event.provider_status == "delivered"
+    assert [log["reason"] for log in logs] == [
+        "its AccountSid is not among the configured accounts"
+    ]
 
 
 def test_report_mode_marks_what_verifies(
@@ -395,3 +402,12 @@ def test_a_missing_library_names_the_extra(
     monkeypatch.setitem(sys.modules, "twilio.request_validator", None)
     with pytest.raises(MissingExtra, match=r"pip install 'crm-sms\[twilio\]'"):
         make_twilio()
+
+
+def test_a_refusal_names_the_url_that_was_expected(
+    twilio: Twilio, caller: Any, status_params: dict[str, str]
+) -> None:
+    """Most refusals of honest callbacks are a wrong public_url, which the message shows."""
+    request = replace(caller, base="https://old.example.com").form(status_params)
+    with pytest.raises(Forged, match=r"called at https://sms\.example\.com/crm-sms"):
+        twilio.receive(request, "status")
