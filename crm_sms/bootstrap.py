@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import random
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from crm_sms import plugins
+from crm_sms.admin_files import read_mapping
 from crm_sms.clock import Clock, file_clock, machine_clock
+from crm_sms.delivery.windows import Windows
 from crm_sms.errors import BadSettings
+from crm_sms.events import OptOutRules
 from crm_sms.ledger import Failpoints, Ledger
 from crm_sms.ports import Crm, SmsProvider
+from crm_sms.records import Lane
+from crm_sms.routing import TaskRules
 from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
+from crm_sms.use_cases.deliver import Delivery
+from crm_sms.use_cases.process import Planner, Processing
+from crm_sms.use_cases.sync_people import Syncing
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -103,3 +115,58 @@ def _adapter(
         variables = f"{PREFIX}{section}__{name}__".upper()
         place = f"[{section}.{name}] in crm-sms.toml, or {variables}… in .env or the environment"
         raise BadSettings(f"{place}: {error}") from error
+
+
+def planner(app: App, name: str) -> Planner:
+    """How texts become records in the CRM of this name. Needs no connection to it, nor its library.
+
+    Raises BadMapping with every problem of its mapping file.
+    """
+    settings, table = app.settings, app.settings.crms[name]
+    windows = _windows(settings)
+    return Planner(
+        crm=name,
+        mapping=read_mapping(table.mapping or table.adapter, app.folder),
+        tasks=TaskRules(
+            max_age=timedelta(days=settings.tasks.max_age_days),
+            due_days=settings.tasks.due_days,
+            fallback_owner=settings.tasks.fallback_owner,
+        ),
+        windows={lane: windows.of(lane) for lane in Lane},
+    )
+
+
+def _windows(settings: Settings) -> Windows:
+    given = settings.windows
+    return Windows(given.opt_outs, given.tasks, given.timeline, given.roll_ups, given.opt_out_quota)
+
+
+def opt_out_rules(app: App) -> dict[str, OptOutRules]:
+    """The opt-out words of every configured provider, by the name that its events carry."""
+    found = (plugins.adapter(plugins.PROVIDERS, t.adapter) for t in app.settings.providers.values())
+    return {adapter.name: adapter.opt_out_rules for adapter in found}
+
+
+def processing(app: App) -> Processing:
+    """What `process` needs, for every configured CRM."""
+    planners = tuple(planner(app, name) for name in app.settings.crms)
+    return Processing(app.ledger, planners, opt_out_rules(app), app.clock)
+
+
+def delivery(app: App, name: str) -> Delivery:
+    """What `deliver` needs for the CRM of this name; connects to nothing yet."""
+    return Delivery(
+        ledger=app.ledger,
+        name=name,
+        crm=app.crms[name],
+        windows=_windows(app.settings),
+        clock=app.clock,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        jitter=random.random,
+    )
+
+
+def syncing(app: App, name: str) -> Syncing:
+    """What `sync_people` needs for the CRM of this name; connects to nothing yet."""
+    region = app.settings.default_region
+    return Syncing(app.ledger, planner(app, name), app.crms[name], app.clock, region)

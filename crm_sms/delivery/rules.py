@@ -19,14 +19,18 @@ from crm_sms.records import (
 _LOOK_FIRST = (WriteRule.IF_EMPTY, WriteRule.UNTIL_EDITED)
 
 
+Fingerprint = Callable[[Scalar], str]
+"""Stands for a value wherever only equality matters, so that personal data is not kept for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A desired record on its way out, with what is known of its past.
 
-    `crm_id` is set if we know the record to exist; `written` are the values that the CRM confirmed.
-    `sent` are, by field, the values that requests without a clear outcome may have written; `maybe`
-    says that there was such a request. With `rewrite`, every field that is ours is written
-    again, whatever was confirmed.
+    `crm_id` is set if we know the record to exist; `written` are the fingerprints of the values
+    that the CRM confirmed. `sent` are, by field, those of the values that requests without a clear
+    outcome may have written; `maybe` says that there was such a request. With `rewrite`, every
+    field that is ours is written again, whatever was confirmed.
     """
 
     object: str
@@ -34,9 +38,10 @@ class Row:
     key_field: str | None
     create_only: bool
     fields: Mapping[str, DesiredField]
+    fingerprint: Fingerprint
     crm_id: str | None = None
-    written: Mapping[str, Scalar] = field(default_factory=dict)
-    sent: Mapping[str, Collection[Scalar]] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, Collection[str]] = field(default_factory=dict)
     maybe: bool = False
     rewrite: bool = False
 
@@ -48,10 +53,10 @@ class Row:
         return None if self.maybe else False
 
 
-def references(row: Row) -> list[Reference]:
-    """The records that must be in the CRM before this row."""
+def references(fields: Mapping[str, DesiredField]) -> list[Reference]:
+    """The records that must be in the CRM before these fields can be written."""
     found: list[Reference] = []
-    for desired in row.fields.values():
+    for desired in fields.values():
         parts = desired.value.parts if isinstance(desired.value, Text) else (desired.value,)
         found.extend(part for part in parts if isinstance(part, Reference))
     return found
@@ -94,8 +99,7 @@ def must_look(row: Row) -> list[str] | None:
 def _needs_look(row: Row, name: str, desired: DesiredField) -> bool:
     if desired.rule not in _LOOK_FIRST:
         return False
-    confirmed = name in row.written and row.written[name] == desired.value
-    return not confirmed or row.maybe or row.rewrite
+    return _differs(row, name, desired) or row.maybe or row.rewrite
 
 
 def address(row: Row, found: Found | None) -> tuple[Op, str]:
@@ -136,17 +140,21 @@ def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None)
         return False
     current = found.fields.get(name)
     if desired.rule is WriteRule.IF_EMPTY:
-        return current in (None, "")
-    return current in _ours(row, name)
+        return current in _EMPTY
+    return row.fingerprint(current) in _ours(row, name)
+
+
+_EMPTY = (None, "")
 
 
 def _differs(row: Row, name: str, desired: DesiredField) -> bool:
-    return name not in row.written or row.written[name] != desired.value
+    value: Scalar = desired.value  # type: ignore[assignment]  # resolved: only scalars are left
+    return row.written.get(name) != row.fingerprint(value)
 
 
-def _ours(row: Row, name: str) -> list[Scalar]:
+def _ours(row: Row, name: str) -> set[str]:
     """The values of a field that we may have written; an untouched field is empty."""
-    ours: list[Scalar] = list(row.sent.get(name, ()))
+    sent = set(row.sent.get(name, ()))
     if name in row.written:
-        return [*ours, row.written[name]]
-    return [*ours, None, ""]
+        return sent | {row.written[name]}
+    return sent | {row.fingerprint(value) for value in _EMPTY}

@@ -9,15 +9,14 @@ from sqlalchemy import Connection, select, tuple_, update
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import crm_records
-from crm_sms.records import Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What we know of a record in the CRM."""
+    """What we know of a record in the CRM: its id, and fingerprints of what we wrote, by field."""
 
     crm_id: str
-    written: Mapping[str, Scalar]
+    written: Mapping[str, str]
 
 
 def known_records(

@@ -32,7 +32,6 @@ from crm_sms.records import (
     Lane,
     Reason,
     Reference,
-    Scalar,
     Text,
     WriteRule,
 )
@@ -63,7 +62,7 @@ class OutboxRow:
     tries: int
     maybe: bool
     rewrite_at: datetime | None
-    sent: Mapping[str, Sequence[Scalar]]
+    sent: Mapping[str, Sequence[str]]
     reason: Reason | None
 
     @property
@@ -128,7 +127,7 @@ def _put(ledger: Ledger) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One claim: for which CRM, by whom, when, until when, which lanes, how many rows.
+    """One claim: for which CRM, by which request, when, until when, which lanes, how many rows.
 
     `waits` is what each lane waits beyond its window.
     """
@@ -210,7 +209,7 @@ def _free(turn: Turn) -> ColumnElement[bool]:
     )
 
 
-def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None:
+def claim(ledger: Ledger, connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None:
     """Lease rows to the turn's holder.
 
     A row that still has a holder lost its lease: that one may have written it, so it is a maybe
@@ -235,22 +234,23 @@ def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None
                     "row": row.id,
                     "unclear": row.maybe,
                     "again": row.rewrite_at,
-                    "values": _sent_with(row),
+                    "values": _sent_with(ledger, row),
                 }
                 for row in rows
             ],
         )
 
 
-def _sent_with(row: OutboxRow) -> dict[str, list[Scalar]]:
-    """By field that somebody may edit: every value that may have reached the CRM after this."""
+def _sent_with(ledger: Ledger, row: OutboxRow) -> dict[str, list[str]]:
+    """By field that somebody may edit: every value that may have reached the CRM after this, as
+    fingerprints."""
     sent = {name: list(values) for name, values in row.sent.items()}
     for name, desired in row.fields.items():
-        plain = not isinstance(desired.value, Reference | Text)
-        if desired.rule is WriteRule.UNTIL_EDITED and plain:
+        value = desired.value
+        if desired.rule is WriteRule.UNTIL_EDITED and not isinstance(value, Reference | Text):
             known = sent.setdefault(name, [])
-            if desired.value not in known:
-                known.append(desired.value)  # type: ignore[arg-type]
+            if ledger.fingerprint(value) not in known:
+                known.append(ledger.fingerprint(value))
     return sent
 
 

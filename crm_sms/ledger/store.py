@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import random
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -51,6 +52,12 @@ class Ledger:
     def digest(self, number: str) -> str:
         """A keyed digest of a number or address; it survives the erasure of the number."""
         return hmac.digest(self._digest_key, number.encode(), "sha256").hex()[:32]
+
+    def fingerprint(self, value: str | int | float | bool | None) -> str:
+        """Stands for a value where only equality matters: 1 and 1.0 are one value, True is not."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return hmac.digest(self._digest_key, json.dumps(value).encode(), "sha256").hex()[:16]
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -321,7 +321,7 @@ requests = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("crm", String, nullable=False),
-    Column("holder", String, nullable=False),
+    Column("worker", String, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("rows", Integer, nullable=False),
@@ -331,4 +331,5 @@ requests = Table(
     Column("parked", Integer),
     Index(None, "crm", "started_at"),
 )
-"""One row per attempt to write to a CRM, opened before the request leaves."""
+"""One row per attempt to write to a CRM, opened before the request leaves; its id is the holder of
+the rows it leases."""

@@ -89,7 +89,7 @@ def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
         yield name, Pull(MirrorPart.PEOPLE, since, columns=columns)
     for part in (MirrorPart.OPPORTUNITIES, MirrorPart.ROLES):
         yield part.value, Pull(part, _since(syncing, part.value))
-    key_field = syncing.planner.mapping.task_key_field
+    key_field = syncing.planner.mapping.task.key_field
     yield "tasks", Pull(MirrorPart.TASKS, _since(syncing, "tasks"), key_field=key_field)
 
 
@@ -174,7 +174,8 @@ def _act_on(
     concerned = learnt.unchecked | learnt.numbers.keys()
     said = opted_out(ledger, planner.crm, connection, concerned)
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
-    written_back = forget_written(connection, planner.crm, undone, planner.mapping.opt_out_fields)
+    ours = {field.name for no in planner.mapping.opt_outs.values() for field in no.fields}
+    written_back = forget_written(connection, planner.crm, undone, ours)
     wanted = [(planner.mapping.opt_out(planner.crm, person, no), None) for person, no in said]
     outbox.put(ledger, connection, wanted, now, planner.windows)
     report.opt_outs += len(wanted)

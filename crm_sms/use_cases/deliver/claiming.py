@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from crm_sms.delivery.pace import Pace
-from crm_sms.delivery.rules import Row, references
+from crm_sms.delivery.rules import references
 from crm_sms.delivery.windows import extra_wait, open_lanes
-from crm_sms.ledger.crm_records import Known, known_records
+from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn, among, candidates, claim, is_due
 from crm_sms.ledger.tables import requests
 from crm_sms.use_cases.deliver.words import Delivery
@@ -27,7 +28,7 @@ def take_turn(delivery: Delivery, pace: Pace, now: datetime) -> Turn:
     lease = timedelta(seconds=(_READS + 1) * limits.write_timeout_s)
     return Turn(
         crm=delivery.name,
-        holder=f"{delivery.worker}@{now.isoformat()}",
+        holder="",
         now=now,
         lease_until=now + lease,
         late_commit=timedelta(seconds=limits.late_commit_s),
@@ -37,24 +38,32 @@ def take_turn(delivery: Delivery, pace: Pace, now: datetime) -> Turn:
     )
 
 
-def claim_rows(delivery: Delivery, turn: Turn) -> list[OutboxRow]:
-    """Lease the rows of one request, if any window has ended; then shorter-waiting rows join."""
+def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
+    """Lease the rows of one request, if any window has ended; then shorter-waiting rows join.
+
+    The turn comes back with its holder, which no other request ever has.
+    """
     ledger = delivery.ledger
     with ledger.read() as connection:
         if not is_due(connection, turn):
-            return []
+            return turn, []
     with ledger.write("deliver.claim", give_way=True) as connection:
         # Two workers must not choose rows at once: each would see the other's as free.
         ledger.lock(connection, [f"claim:{turn.crm}"])
         rows = _referenced_first(connection, turn, candidates(connection, turn))
-        claim(connection, turn, rows)
         if rows:
-            connection.execute(
-                requests.insert().values(
-                    crm=turn.crm, holder=turn.holder, started_at=turn.now, rows=len(rows)
-                )
-            )
-    return rows
+            turn = replace(turn, holder=_opened(delivery, connection, turn, len(rows)))
+            claim(ledger, connection, turn, rows)
+    return turn, rows
+
+
+def _opened(delivery: Delivery, connection: Connection, turn: Turn, rows: int) -> str:
+    statement = (
+        requests.insert()
+        .values(crm=turn.crm, worker=delivery.worker, started_at=turn.now, rows=rows)
+        .returning(requests.c.id)
+    )
+    return str(connection.execute(statement).scalar_one())
 
 
 def _referenced_first(
@@ -71,19 +80,4 @@ def _referenced_first(
 
 
 def places_of(row: OutboxRow) -> set[tuple[str, str]]:
-    return {(reference.object, reference.key) for reference in references(as_row(row, None, None))}
-
-
-def as_row(row: OutboxRow, known: Known | None, now: datetime | None) -> Row:
-    return Row(
-        object=row.object,
-        key=row.key,
-        key_field=row.key_field,
-        create_only=row.create_only,
-        fields=row.fields,
-        crm_id=known.crm_id if known else None,
-        written=known.written if known else {},
-        sent=row.sent,
-        maybe=row.maybe,
-        rewrite=bool(now and row.rewrite_at and row.rewrite_at <= now),
-    )
+    return {(reference.object, reference.key) for reference in references(row.fields)}

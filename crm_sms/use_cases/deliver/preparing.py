@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from crm_sms.delivery.chunks import Parcel
 from crm_sms.delivery.fit import cut, fit
-from crm_sms.delivery.rules import Row, address, must_look, resolve, to_write
+from crm_sms.delivery.rules import Fingerprint, Row, address, must_look, resolve, to_write
 from crm_sms.ledger.crm_records import Known, known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn
 from crm_sms.records import (
@@ -23,7 +23,7 @@ from crm_sms.records import (
     Verdict,
     Write,
 )
-from crm_sms.use_cases.deliver.claiming import as_row, places_of
+from crm_sms.use_cases.deliver.claiming import places_of
 from crm_sms.use_cases.deliver.words import Delivery
 from crm_sms.use_cases.descriptions import described
 
@@ -63,7 +63,8 @@ def prepare(
             return found.crm_id
         return delivery.crm.url(reference.object, found.crm_id)
 
-    return [_fitted(row, known, objects, lookup, turn.now) for row in rows], known
+    fingerprint = delivery.ledger.fingerprint
+    return [_fitted(row, known, objects, lookup, turn.now, fingerprint) for row in rows], known
 
 
 def _fitted(
@@ -72,15 +73,28 @@ def _fitted(
     objects: Mapping[str, ObjectDescription],
     lookup: Callable[[Reference], str | None],
     now: datetime,
+    fingerprint: Fingerprint,
 ) -> Prepared:
     description = objects.get(claimed.object)
     fitted = fit(claimed.fields, claimed.starred, description)
     seen = description.fields if description else {}
-    fields = {
-        name: DesiredField(cut(desired.value, seen[name]), desired.rule)  # type: ignore[arg-type]
-        for name, desired in resolve(fitted.fields, lookup).items()
-    }
-    row = replace(as_row(claimed, known.get(claimed.place), now), fields=fields)
+    before = known.get(claimed.place)
+    row = Row(
+        object=claimed.object,
+        key=claimed.key,
+        key_field=claimed.key_field,
+        create_only=claimed.create_only,
+        fields={
+            name: DesiredField(cut(desired.value, seen[name]), desired.rule)  # type: ignore[arg-type]
+            for name, desired in resolve(fitted.fields, lookup).items()
+        },
+        fingerprint=fingerprint,
+        crm_id=before.crm_id if before else None,
+        written=before.written if before else {},
+        sent=claimed.sent,
+        maybe=claimed.maybe,
+        rewrite=bool(claimed.rewrite_at and claimed.rewrite_at <= now),
+    )
     return Prepared(claimed, row, fitted.missing)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from crm_sms.delivery.chunks import Request, pack
 from crm_sms.delivery.pace import Pace
 from crm_sms.errors import AccessRefused, TryLater
+from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
 from crm_sms.ledger.outbox import OutboxRow, Settlement, Turn, release, settle
 from crm_sms.ledger.tables import requests
@@ -50,22 +51,20 @@ def _one_request(delivery: Delivery, report: DeliveryReport) -> bool:
         report.paused_until = until
         return False
     turn = take_turn(delivery, pace, now)
-    parcel_rows = claim_rows(delivery, turn)
-    if not parcel_rows:
+    turn, rows = claim_rows(delivery, turn)
+    if not rows:
         return False
     report.requests += 1
     try:
-        return _send(delivery, report, turn, pace, parcel_rows)
+        return _send(delivery, report, turn, pace, rows)
     except AccessRefused as error:
         report.failed = str(error)
         log.error("access refused", crm=delivery.name, remedy=str(error))
-        _pause(delivery, turn, pace, parcel_rows, 60.0)
+        _pause(delivery, turn, pace, rows, 60.0)
     except TryLater as error:
         log.warning("the crm does not answer", crm=delivery.name, error=str(error))
         later = replace(pace, failures=pace.failures + 1)
-        report.paused_until = _pause(
-            delivery, turn, later, parcel_rows, max(later.pause_s, error.wait_s)
-        )
+        report.paused_until = _pause(delivery, turn, later, rows, max(later.pause_s, error.wait_s))
     return False
 
 
@@ -145,14 +144,15 @@ def _finish(
     now = delivery.clock()
     waits = [pace.pause_s, *(one.crm_wait_s for one in settled)] if pace.failures else [0.0]
     until = now + timedelta(seconds=max(waits)) if max(waits) else None
-    with delivery.ledger.write("deliver.settle", give_way=True) as connection:
+    ledger = delivery.ledger
+    with ledger.write("deliver.settle", give_way=True) as connection:
         settle(connection, turn.holder, [one.settlement for one in settled])
         release(connection, turn.holder, left)
-        remember(delivery.ledger, connection, delivery.name, _confirmed(settled, work, known))
+        remember(ledger, connection, delivery.name, _confirmed(ledger, settled, work, known))
         put_pace(delivery, connection, pace, until)
         connection.execute(
             update(requests)
-            .where(requests.c.holder == turn.holder)
+            .where(requests.c.id == int(turn.holder))
             .values(ended_at=now, calls=calls, **_sums(settled))
         )
     return until
@@ -168,7 +168,7 @@ def _sums(settled: Sequence[Settled]) -> dict[str, Any]:
 
 
 def _confirmed(
-    settled: Sequence[Settled], work: Work, known: Mapping[tuple[str, str], Known]
+    ledger: Ledger, settled: Sequence[Settled], work: Work, known: Mapping[tuple[str, str], Known]
 ) -> dict[tuple[str, str], Known]:
     confirmed: dict[tuple[str, str], Known] = {}
     for one in settled:
@@ -177,8 +177,9 @@ def _confirmed(
         if one.verdict is not Verdict.DONE or crm_id is None:
             continue
         before = confirmed.get(row.place) or known.get(row.place)
-        written = {**(before.written if before else {}), **work.fields.get(row.id, {})}
-        confirmed[row.place] = Known(crm_id, {} if row.create_only else written)
+        sent = {} if row.create_only else work.fields.get(row.id, {})
+        new = {name: ledger.fingerprint(value) for name, value in sent.items()}
+        confirmed[row.place] = Known(crm_id, {**(before.written if before else {}), **new})
     return confirmed
 
 
@@ -212,7 +213,7 @@ def _pause(
         put_pace(delivery, connection, pace, until)
         connection.execute(
             update(requests)
-            .where(requests.c.holder == turn.holder)
+            .where(requests.c.id == int(turn.holder))
             .values(ended_at=delivery.clock(), calls=0)
         )
     return until

@@ -154,7 +154,7 @@ def upgrade() -> None:
         "requests",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("crm", sa.String(), nullable=False),
-        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("worker", sa.String(), nullable=False),
         sa.Column("started_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("ended_at", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("rows", sa.Integer(), nullable=False),
