@@ -27,6 +27,8 @@ from crm_sms_salesforce.values import distinct, instant, scalars
 
 Record = Mapping[str, Scalar]
 
+_ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -52,14 +54,14 @@ def source_of(pull: Pull) -> Source:
 def statement(source: Source, description: ObjectDescription, pull: Pull) -> str:
     """The query of a pull; columns that our user does not see are never selected."""
     visible = {name.casefold() for name in description.fields}
-    wanted = distinct(["Id", "SystemModstamp", "IsDeleted", *source.fields])
+    wanted = distinct([*_ALWAYS, *source.fields])
     fields = [name for name in wanted if name.casefold() in visible]
     return select_changed(source.object, fields, pull.since, source.having)
 
 
 def pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
     """The pages of a pull, in the order of change."""
-    names = distinct(["Id", "SystemModstamp", "IsDeleted", *source.fields])
+    names = (*_ALWAYS, *source.fields)
     for page in rest.pages(soql):
         rows = tuple(source.row(scalars(record, names)) for record in page["records"])
         yield Page(rows, total=page.get("totalSize"))

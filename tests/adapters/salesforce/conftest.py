@@ -110,6 +110,11 @@ class Org:
             "read_timeout_s": 10,
         } | changes
 
+    @property
+    def private_key(self) -> str:
+        """The key that the org knows our certificate of."""
+        return self._http.get(self.credentials["private_key_url"]).text
+
     def crm(self, **changes: Any) -> SalesforceCrm:
         """A client of this org."""
         return SalesforceCrm(self.settings(**changes), self.sandbox.clock.now)

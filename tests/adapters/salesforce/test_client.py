@@ -379,8 +379,12 @@ def test_no_request_leaves_without_a_time_out(
 @pytest.mark.parametrize("auth", ["client_credentials", "jwt", "refresh_token"])
 def test_each_way_of_signing_in_is_accepted(org: Org, upserts: Make, auth: str) -> None:
     """The token host verifies what we send, the JWT's signature included."""
-    keys = ("username", "private_key", "refresh_token")
-    crm = org.crm(auth=auth, **{key: org.credentials[key] for key in keys})
+    crm = org.crm(
+        auth=auth,
+        username=org.credentials["username"],
+        private_key=org.private_key,
+        refresh_token=org.credentials["refresh_token"],
+    )
     assert verdicts(crm, upserts("m1")) == [Verdict.DONE]
     assert crm.check()[0].ok is True
 
@@ -395,10 +399,10 @@ def test_each_way_of_signing_in_is_accepted(org: Org, upserts: Make, auth: str) 
     ],
 )
 def test_wrong_credentials_name_the_remedy(
-    org: Org, upserts: Make, private_key: str, changes: dict[str, str], words: str
+    org: Org, upserts: Make, changes: dict[str, str], words: str
 ) -> None:
     """Writing raises and doctor says the same; no secret is in either."""
-    key = {"private_key": org.credentials["private_key"]} if changes.get("auth") == "jwt" else {}
+    key = {"private_key": org.private_key} if changes.get("auth") == "jwt" else {}
     crm = org.crm(**(changes | key))
     with pytest.raises(AccessRefused, match=words) as caught:
         crm.write([upserts("m1")])

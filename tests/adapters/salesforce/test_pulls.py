@@ -1,0 +1,260 @@
+"""What changed in the org, against the sandbox."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from crm_sms.errors import AccessRefused
+from crm_sms.records import (
+    Columns,
+    MirrorPart,
+    Opportunity,
+    Owner,
+    OwnTask,
+    Page,
+    Person,
+    PersonKind,
+    Phone,
+    Pull,
+    Role,
+)
+
+Org = Any
+CONTACTS = Columns(
+    "Contact",
+    PersonKind.CONTACT,
+    ("MobilePhone", "Phone"),
+    "SMS_Opt_Out__c",
+    ("Title", "LeadSource"),
+)
+LEADS = Columns("Lead", PersonKind.LEAD, ("MobilePhone",), "SMS_Opt_Out__c")
+
+
+def rows(org: Org, pull: Pull) -> list[Any]:
+    """All rows of a pull."""
+    return [row for page in org.crm().pull(pull) for row in page.rows]
+
+
+def people(org: Org, columns: Columns = CONTACTS, since: datetime | None = None) -> list[Person]:
+    """All people of a pull."""
+    return rows(org, Pull(MirrorPart.PEOPLE, since, columns))
+
+
+def test_contact_with_everything(org: Org) -> None:
+    """Phones in the order they are tried, the flag, and the columns asked for."""
+    (account,) = org.create("Account", {"Name": "Acme"})
+    (id,) = org.create(
+        "Contact",
+        {
+            "LastName": "Lovelace",
+            "FirstName": "Ada",
+            "AccountId": account,
+            "Phone": "(202) 555-0100",
+            "MobilePhone": "+12025550101",
+            "SMS_Opt_Out__c": True,
+            "Title": "Countess",
+        },
+    )
+    (owner,) = org.rows("SELECT Id FROM User LIMIT 1")
+    assert people(org) == [
+        Person(
+            object="Contact",
+            id=id,
+            kind=PersonKind.CONTACT,
+            modified_at=org.sandbox.clock.now(),
+            name="Ada Lovelace",
+            owner_id=owner["Id"],
+            account_id=account,
+            phones=(Phone("MobilePhone", "+12025550101"), Phone("Phone", "(202) 555-0100")),
+            opted_out=True,
+            fields={"Title": "Countess", "LeadSource": None},
+        )
+    ]
+
+
+def test_empty_phones_are_left_out(org: Org) -> None:
+    """A person without a number has no phones, and an unset flag is a no."""
+    org.create("Contact", {"LastName": "Ada"})
+    (person,) = people(org)
+    assert (person.phones, person.opted_out, person.account_id) == ((), False, None)
+
+
+def test_hidden_columns_are_left_out(org: Org) -> None:
+    """A hidden phone or column is absent, a hidden flag is not known rather than no."""
+    hidden = ("MobilePhone", "SMS_Opt_Out__c", "Title", "AccountId")
+    org.create("Contact", {"LastName": "Ada", "Phone": "1", "Title": "x"})
+    org.fault("hidden", fields=[f"Contact.{name}" for name in hidden])
+    (person,) = people(org)
+    assert person.phones == (Phone("Phone", "1"),)
+    assert person.opted_out is None
+    assert person.fields == {"LeadSource": None}
+
+
+def test_columns_asked_for_twice_or_in_another_case(org: Org) -> None:
+    """A mapping may name a phone among its columns, spelt as the admin likes."""
+    org.create("Contact", {"LastName": "Ada", "Phone": "1", "Title": "x"})
+    columns = Columns("Contact", PersonKind.CONTACT, ("phone",), None, ("TITLE", "Phone", "Name"))
+    (person,) = people(org, columns)
+    assert person.phones == (Phone("phone", "1"),)
+    assert person.fields == {"TITLE": "x", "Phone": "1", "Name": "Ada"}
+
+
+def test_column_hidden_during_the_life_of_a_client(org: Org) -> None:
+    """The first pull after that fails and the next one goes on without the column."""
+    org.create("Contact", {"LastName": "Ada", "Title": "x"})
+    crm = org.crm()
+    pull = Pull(MirrorPart.PEOPLE, None, CONTACTS)
+    assert next(crm.pull(pull)).rows
+    org.fault("hidden", fields=["Contact.Title"])
+    with pytest.raises(AccessRefused, match="Title"):
+        next(crm.pull(pull))
+    (row,) = next(crm.pull(pull)).rows
+    assert isinstance(row, Person)
+    assert "Title" not in row.fields
+
+
+def test_object_that_we_do_not_see(org: Org) -> None:
+    """The admin is told which object the permission set lacks."""
+    columns = Columns("Nowhere__c", PersonKind.CONTACT, ())
+    with pytest.raises(AccessRefused, match="our user does not see Nowhere__c"):
+        people(org, columns)
+
+
+def test_only_changes_since_the_watermark_oldest_first(org: Org) -> None:
+    """The watermark is inclusive, and order is that of change, then of id."""
+    first, second, third = org.create("Contact", *({"LastName": name} for name in "abc"))
+    start = org.sandbox.clock.now()
+    org.sandbox.clock.advance(60)
+    org.seed("update", object="Contact", records=[{"Id": second, "Title": "x"}])
+    org.sandbox.clock.advance(60)
+    org.seed("update", object="Contact", records=[{"Id": first, "Title": "x"}])
+    assert [p.id for p in people(org)] == [third, second, first]
+    assert [p.id for p in people(org, since=start + timedelta(seconds=60))] == [second, first]
+    assert [p.id for p in people(org, since=start + timedelta(seconds=61))] == [first]
+    last = start + timedelta(seconds=120)
+    assert [p.id for p in people(org, since=last)] == [first]
+    assert people(org, since=last + timedelta(seconds=1)) == []
+
+
+def test_deleted_and_merged_people_come_as_deleted(org: Org) -> None:
+    """Deletions are changes; the loser of a merge is one."""
+    master, loser, gone = org.create("Contact", *({"LastName": name} for name in "abc"))
+    org.seed("delete", ids=[gone])
+    org.seed("merge", object="Contact", master=master, losers=[loser])
+    assert {p.id: p.deleted for p in people(org)} == {master: False, loser: True, gone: True}
+
+
+def test_converted_leads_come_as_deleted(org: Org) -> None:
+    """A converted lead can be neither texted nor written any more."""
+    lead, kept = org.create("Lead", *({"LastName": n, "Company": "C"} for n in "ab"))
+    org.seed("convert", lead=lead, contact=None, account=None)
+    found = people(org, LEADS)
+    assert {p.id: p.deleted for p in found} == {lead: True, kept: False}
+    assert {p.kind for p in found} == {PersonKind.LEAD}
+    assert {p.account_id for p in found} == {None}
+
+
+def test_more_than_a_page_of_people(org: Org) -> None:
+    """Pages hold 2,000 rows and say how many there are in all."""
+    ids = org.create("Contact", *({"LastName": f"P{n}"} for n in range(4500)))
+    crm = org.crm()
+    pages: list[Page] = list(crm.pull(Pull(MirrorPart.PEOPLE, None, CONTACTS)))
+    assert [len(page.rows) for page in pages] == [2000, 2000, 500]
+    assert {page.total for page in pages} == {4500}
+    assert [row.id for page in pages for row in page.rows] == ids
+    assert crm.calls == 4  # one describe, three pages
+
+
+def test_owners(org: Org) -> None:
+    """Users, also those who have left."""
+    user = {"LastName": "Left", "Username": "l@x.example", "Email": "l@x.example"}
+    (id,) = org.create("User", user | {"IsActive": False})
+    found = {owner.id: owner for owner in rows(org, Pull(MirrorPart.OWNERS))}
+    assert found[id] == Owner(id, "Left", org.sandbox.clock.now(), "l@x.example", active=False)
+    assert len(found) == 2
+
+
+def test_opportunities_open_and_closed(org: Org) -> None:
+    """A closed or deleted opportunity comes too, since it was open before."""
+    deal = {"Name": "Deal", "CloseDate": "2026-12-31", "StageName": "Prospecting"}
+    open_, won, gone = org.create(
+        "Opportunity",
+        deal | {"Amount": 12.5},
+        deal | {"StageName": "Closed Won"},
+        deal,
+    )
+    org.seed("delete", ids=[gone])
+    found = {o.id: o for o in rows(org, Pull(MirrorPart.OPPORTUNITIES))}
+    owner = found[open_].owner_id
+    assert owner is not None
+    now = org.sandbox.clock.now()
+    assert found[open_] == Opportunity(
+        open_, "Deal", now, owner_id=owner, stage="Prospecting", amount=12.5
+    )
+    assert (found[won].open, found[won].amount) == (False, None)
+    assert (found[gone].deleted, found[won].deleted) == (True, False)
+
+
+def test_hidden_amount_is_none(org: Org) -> None:
+    """Many orgs hide amounts from integrations."""
+    deal = {"Name": "Deal", "CloseDate": "2026-12-31", "StageName": "Prospecting", "Amount": 1}
+    org.create("Opportunity", deal)
+    org.fault("hidden", fields=["Opportunity.Amount"])
+    (found,) = rows(org, Pull(MirrorPart.OPPORTUNITIES))
+    assert found.amount is None
+
+
+def test_roles(org: Org) -> None:
+    """Who takes part in which deal, the primary one marked, removals included."""
+    ada, bob = org.create("Contact", {"LastName": "Ada"}, {"LastName": "Bob"})
+    deal = {"Name": "Deal", "CloseDate": "2026-12-31", "StageName": "Prospecting"}
+    (opportunity,) = org.create("Opportunity", deal)
+    primary, other = org.create(
+        "OpportunityContactRole",
+        {
+            "OpportunityId": opportunity,
+            "ContactId": ada,
+            "Role": "Decision Maker",
+            "IsPrimary": True,
+        },
+        {"OpportunityId": opportunity, "ContactId": bob},
+    )
+    org.seed("delete", ids=[other])
+    now = org.sandbox.clock.now()
+    assert rows(org, Pull(MirrorPart.ROLES)) == [
+        Role(primary, opportunity, ada, now, "Decision Maker", primary=True),
+        Role(other, opportunity, bob, now, deleted=True),
+    ]
+
+
+def test_only_our_own_tasks(org: Org) -> None:
+    """Tasks without our key are nobody's business; closed and deleted ones are told apart."""
+    org.create("Task", {"Subject": "theirs"})
+    open_, closed, gone = org.create(
+        "Task",
+        {"Subject": "a", "SMS_Key__c": "t1"},
+        {"Subject": "b", "SMS_Key__c": "t2", "Status": "Completed"},
+        {"Subject": "c", "SMS_Key__c": "t3"},
+    )
+    org.seed("delete", ids=[gone])
+    now = org.sandbox.clock.now()
+    assert rows(org, Pull(MirrorPart.TASKS, key_field="SMS_Key__c")) == [
+        OwnTask(open_, "t1", now),
+        OwnTask(closed, "t2", now, closed=True),
+        OwnTask(gone, "t3", now, deleted=True),
+    ]
+    later = now + timedelta(seconds=1)
+    assert rows(org, Pull(MirrorPart.TASKS, later, key_field="SMS_Key__c")) == []
+
+
+def test_describe_of_the_mapping_check_is_used(org: Org) -> None:
+    """What was described once is not asked for again by each pull."""
+    crm = org.crm()
+    crm.describe(["Contact"])
+    before = crm.calls
+    list(crm.pull(Pull(MirrorPart.PEOPLE, None, CONTACTS)))
+    list(crm.pull(Pull(MirrorPart.PEOPLE, None, CONTACTS)))
+    assert crm.calls - before == 2
