@@ -42,3 +42,8 @@ class Salesforce:
         answer has their ids. Raises Refused, and then none of it is done.
         """
         return self._backend.seed(payload)
+
+    def records(self, object: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """The rows of one object as they stand, oldest first; with `deleted`, those too."""
+        rows = self._backend.org.tables[object].rows.values()
+        return [dict(row) for row in rows if deleted or not row.get("IsDeleted")]
