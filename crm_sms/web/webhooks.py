@@ -1,0 +1,150 @@
+"""One webhook from its first byte to its answer, which never has a body."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from crm_sms.errors import Forged, StoreUnavailable, Unreadable
+from crm_sms.events import Event
+from crm_sms.logs import where
+from crm_sms.ports import SmsProvider, WebhookRequest
+from crm_sms.web.group_commit import GroupCommit
+from crm_sms.web.metrics import Metrics
+
+_log = structlog.get_logger("crm_sms.web")
+
+STATUS: Mapping[str, HTTPStatus] = {
+    "stored": HTTPStatus.NO_CONTENT,
+    "unverified": HTTPStatus.NO_CONTENT,  # kept and flagged: the signature is only reported on
+    "duplicate": HTTPStatus.NO_CONTENT,
+    "forged": HTTPStatus.FORBIDDEN,
+    "unreadable": HTTPStatus.BAD_REQUEST,
+    "unknown_provider": HTTPStatus.NOT_FOUND,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "unstorable": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "broken": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The answer to a request by what became of it."""
+
+
+class TooLarge(Exception):
+    """The body is over the limit; the rest of it was not read."""
+
+
+class Disconnected(Exception):
+    """The client went away before its body was complete."""
+
+
+class Webhooks:
+    """The ASGI endpoint of `/webhooks/{provider}` and `/webhooks/{provider}/{kind}`.
+
+    A 2xx is sent only after the commit that holds every event of the request.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, SmsProvider],
+        writer: GroupCommit,
+        max_body: int,
+        metrics: Metrics,
+    ) -> None:
+        self._providers = providers
+        self._writer = writer
+        self._max_body = max_body
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing that happens in it is left to the server to report."""
+        name = scope["path_params"]["provider"]
+        kind = scope["path_params"].get("kind")
+        known = name in self._providers
+        try:
+            request = await _read(scope, receive, self._max_body)
+            outcome, authentic = await self._outcome(name, kind, request)
+        except TooLarge:
+            outcome, authentic = "too_large", False
+        except Disconnected:
+            return
+        self._metrics.requests.labels(
+            name if known else "", (kind or "") if authentic else "", outcome
+        ).inc()
+        # The rest of a body that is too large must not be read, only to be thrown away.
+        headers = {"connection": "close"} if outcome == "too_large" else None
+        await Response(status_code=STATUS[outcome], headers=headers)(scope, receive, send)
+
+    async def _outcome(
+        self, name: str, kind: str | None, request: WebhookRequest
+    ) -> tuple[str, bool]:
+        if name not in self._providers:
+            return "unknown_provider", False
+        try:
+            events = self._providers[name].receive(request, kind)
+        except (Forged, Unreadable) as error:
+            outcome = "forged" if isinstance(error, Forged) else "unreadable"
+            _log.warning(f"webhook {outcome}", provider=name, reason=str(error))
+            return outcome, False
+        except Exception as error:  # noqa: BLE001  # its message may quote what was sent
+            _log.error("webhook broke its adapter", provider=name, error=where(error))
+            return "broken", False
+        return await self._stored(name, events), True
+
+    async def _stored(self, name: str, events: Sequence[Event]) -> str:
+        try:
+            fresh = await self._writer.store(events)
+        except StoreUnavailable as error:
+            _log.error("ledger unavailable", provider=name, reason=str(error))
+            return "unavailable"
+        except Exception as error:  # noqa: BLE001  # its message may quote what was sent
+            keys = [event.key for event in events]
+            _log.error("webhook cannot be stored", provider=name, keys=keys, error=where(error))
+            return "unstorable"
+        return self._counted(name, events, fresh)
+
+    def _counted(self, name: str, events: Sequence[Event], fresh: Sequence[bool]) -> str:
+        new = [event for event, is_new in zip(events, fresh, strict=True) if is_new]
+        for kind, count in Tally(event.kind.value for event in new).items():
+            self._metrics.events.labels(name, kind).inc(count)
+        if len(new) < len(events):
+            self._metrics.duplicates.labels(name).inc(len(events) - len(new))
+        if not all(event.verified for event in events):
+            return "unverified"
+        return "stored" if new or not events else "duplicate"
+
+
+async def _read(scope: Scope, receive: Receive, max_body: int) -> WebhookRequest:
+    headers = Headers(scope=scope)
+    if _announced(headers) > max_body:
+        raise TooLarge
+    return WebhookRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=dict(headers),
+        body=await _body(receive, max_body),
+    )
+
+
+def _announced(headers: Headers) -> int:
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+async def _body(receive: Receive, max_body: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        if len(body) > max_body:
+            raise TooLarge
+        if not message.get("more_body"):
+            return bytes(body)
