@@ -136,14 +136,25 @@ def _acme_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, ledger_url: str) -> Path:
-    """An installation with one provider, on each kind of ledger."""
-    return installed(tmp_path, ledger_url)
+def folder(tmp_path: Path, sqlite_url: str) -> Path:
+    """An installation with one provider, on SQLite."""
+    return _installed(tmp_path, sqlite_url)
 
 
-def installed(folder: Path, url: str, further: str = "") -> Path:
-    """Writes the two files of an installation."""
-    (folder / "crm-sms.toml").write_text(f"database = '{url}'\n[providers.acme]\n{further}\n")
+@pytest.fixture
+def any_folder(tmp_path: Path, ledger_url: str) -> Path:
+    """The same, once on SQLite and once on PostgreSQL."""
+    return _installed(tmp_path, ledger_url)
+
+
+@pytest.fixture
+def postgres_folder(tmp_path: Path, postgres_url: str) -> Path:
+    """The same on PostgreSQL."""
+    return _installed(tmp_path, postgres_url)
+
+
+def _installed(folder: Path, url: str) -> Path:
+    (folder / "crm-sms.toml").write_text(f"database = '{url}'\n[providers.acme]\n")
     secrets = folder / ".env"
     secrets.touch(mode=0o600)
     secrets.write_text(f"CRM_SMS_DIGEST_KEY={KEY}\nCRM_SMS_PROVIDERS__ACME__SECRET={SECRET}\n")
@@ -152,8 +163,16 @@ def installed(folder: Path, url: str, further: str = "") -> Path:
 
 @pytest.fixture
 def app(folder: Path) -> Iterator[App]:
-    """That installation, put together in this process."""
+    """The installation on SQLite, put together in this process."""
     app = bootstrap(folder, {})
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def any_app(any_folder: Path) -> Iterator[App]:
+    """The installation on each kind of ledger."""
+    app = bootstrap(any_folder, {})
     yield app
     app.close()
 
@@ -235,11 +254,11 @@ class Server:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers of the installation; environment variables by keyword."""
+def start() -> Iterator[Callable[..., Server]]:
+    """Starts servers of an installation; environment variables by keyword."""
     running: list[Server] = []
 
-    def begin(**environ: str) -> Server:
+    def begin(folder: Path, **environ: str) -> Server:
         running.append(Server(folder, **environ))
         return running[-1]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,10 @@ def status_of(path: str) -> Callable[[Any], Any]:
     return ask
 
 
-def test_alive_and_ready(app: App, play: Play) -> None:
+def test_alive_and_ready(any_app: App, play: Play) -> None:
     """Both are 200 and empty on a ledger of our schema."""
-    assert play(app, status_of("/healthz")) == (200, b"")
-    assert play(app, status_of("/readyz")) == (200, b"")
+    assert play(any_app, status_of("/healthz")) == (200, b"")
+    assert play(any_app, status_of("/readyz")) == (200, b"")
 
 
 def test_a_ledger_of_another_schema_is_not_ready(tmp_path: Path, folder: Path, play: Play) -> None:
@@ -133,7 +135,7 @@ def test_an_address_that_is_taken_is_named(folder: Path, host: str) -> None:
 
 def test_a_served_installation_stores_and_stops(start: Start, app: App, stored: Any) -> None:
     """On a real socket: a callback is stored, a signal ends it, and standard error is quiet."""
-    server = start()
+    server = start(app.folder)
     assert server.post(DELIVERED) == 204
     log = server.end()
     assert server.process.returncode == -signal.SIGTERM
@@ -141,9 +143,9 @@ def test_a_served_installation_stores_and_stops(start: Start, app: App, stored: 
     assert stored(app.ledger) == {"m1:delivered": True}
 
 
-def test_a_large_body_is_refused_on_the_wire(start: Start) -> None:
+def test_a_large_body_is_refused_on_the_wire(start: Start, folder: Path) -> None:
     """The answer comes while most of the body is still unsent, and the connection is closed."""
-    server = start(CRM_SMS_WEB__MAX_BODY_KB="1")
+    server = start(folder, CRM_SMS_WEB__MAX_BODY_KB="1")
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as wire:
         wire.sendall(b"POST /webhooks/acme HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
         answer = b""
@@ -176,3 +178,16 @@ def test_a_ledger_that_comes_and_goes_is_503_then_ready(
 
     assert play(app, scenario) == [200, 503, 200]
     app.close()
+
+
+@pytest.mark.parametrize("module", ["starlette", "uvicorn", "prometheus_client"])
+def test_a_missing_library_names_its_extra(module: str) -> None:
+    """The base install is without the web service, and says how to get it."""
+    script = (
+        f"import sys; sys.modules['{module}'] = None\n"
+        "from crm_sms.errors import MissingExtra\n"
+        "try:\n    import crm_sms.web\n"
+        "except MissingExtra as error:\n    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "The web service needs an extra: pip install 'crm-sms[web]'\n"

@@ -36,13 +36,13 @@ def storm(server: Any) -> dict[str, int | None]:
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_what_was_answered_survives_a_kill(
-    start: Start, app: App, stored: Any, side: str, count: int
+    start: Start, any_app: App, stored: Any, side: str, count: int
 ) -> None:
     """Killed around its nth commit under load: every 2xx is there, with its inbox row."""
-    server = start(CRM_SMS_FAILPOINTS=f"receive:{side}={count}")
+    server = start(any_app.folder, CRM_SMS_FAILPOINTS=f"receive:{side}={count}")
     answers = storm(server)
     assert server.process.wait(20) == -signal.SIGKILL
-    kept = stored(app.ledger)
+    kept = stored(any_app.ledger)
     answered = {key for key, status in answers.items() if status == 204}
     assert set(answers.values()) <= {204, None}
     assert answered <= set(kept)
@@ -55,26 +55,26 @@ def test_what_was_answered_survives_a_kill(
 
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_provider_that_repeats_itself_loses_and_doubles_nothing(
-    start: Start, app: App, stored: Any, side: str
+    start: Start, any_app: App, stored: Any, side: str
 ) -> None:
     """Whatever had no answer is sent again to the next process: then all is there, once."""
-    first = start(CRM_SMS_FAILPOINTS=f"receive:{side}=2")
+    first = start(any_app.folder, CRM_SMS_FAILPOINTS=f"receive:{side}=2")
     answers = storm(first)
     first.process.wait(20)
-    second = start()
+    second = start(any_app.folder)
     unanswered = [key.removesuffix(":sent") for key, status in answers.items() if status is None]
     assert unanswered
     again = [second.post({"id": name, "status": "sent"}) for name in unanswered]
     assert set(again) == {204}
-    assert sorted(stored(app.ledger)) == sorted(answers)
-    assert all(stored(app.ledger).values())
+    assert sorted(stored(any_app.ledger)) == sorted(answers)
+    assert all(stored(any_app.ledger).values())
 
 
 def test_a_stop_while_callbacks_come_in_answers_whom_it_took(
-    start: Start, app: App, stored: Any
+    start: Start, any_app: App, stored: Any
 ) -> None:
     """A restart under load: everyone who was answered is stored, and nobody else."""
-    server = start()
+    server = start(any_app.folder)
     assert server.post({"id": "warm", "status": "sent"}) == 204
     stopper = threading.Timer(0.1, server.process.terminate)
     stopper.start()
@@ -82,4 +82,4 @@ def test_a_stop_while_callbacks_come_in_answers_whom_it_took(
     stopper.join()
     assert server.process.wait(20) == -signal.SIGTERM
     answered = {key for key, status in answers.items() if status == 204}
-    assert set(stored(app.ledger)) == answered | {"warm:sent"}
+    assert set(stored(any_app.ledger)) == answered | {"warm:sent"}

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from crm_sms import logs
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App
 from crm_sms.errors import StoreUnavailable
 from crm_sms.use_cases import receive
 
@@ -87,7 +87,7 @@ def test_no_outcome_tells_what_was_sent(
 
 def test_the_real_server_prints_nothing_either(start: Start, folder: Path) -> None:
     """Neither uvicorn nor an exception on its way out adds what we leave away."""
-    server = start(CRM_SMS_PROVIDERS__ACME__SIGNATURE="enforce")
+    server = start(folder, CRM_SMS_PROVIDERS__ACME__SIGNATURE="enforce")
     statuses = [
         server.post(REPLY),
         server.post({**REPLY, "id": "\0" * 5_000}),
@@ -101,17 +101,15 @@ def test_the_real_server_prints_nothing_either(start: Start, folder: Path) -> No
 
 
 def test_a_database_error_does_not_quote_its_row(
-    folder: Path, play: Play, log: io.StringIO, stored: Any
+    any_app: App, play: Play, log: io.StringIO
 ) -> None:
     """What the database says of a statement holds no values: a table is missing, say."""
-    app = bootstrap(folder, {})
-    with app.ledger.write("meta") as connection:
+    with any_app.ledger.write("meta") as connection:
         connection.exec_driver_sql("DROP TABLE inbox")
-    answer = play(app, lambda service: service.post(REPLY))
+    answer = play(any_app, lambda service: service.post(REPLY))
     assert answer.status in (500, 503)
     assert log.getvalue()
     assert [secret for secret in UNTOLD if secret in log.getvalue()] == []
-    app.close()
 
 
 def test_an_exception_is_told_by_its_type_and_place() -> None:

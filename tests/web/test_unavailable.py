@@ -32,20 +32,12 @@ def callback(name: str) -> dict[str, str]:
     return {"id": name, "status": "sent"}
 
 
-def installed(folder: Path, url: str) -> Path:
-    """A folder with one provider."""
-    (folder / "crm-sms.toml").write_text(
-        f"database = '{url}'\n[providers.acme]\nsecret='acme-s3cret'"
-    )
-    return folder
-
-
 def test_a_locked_file_is_503_until_it_is_free(
-    tmp_path: Path, sqlite_url: str, play: Play, stored: Any, monkeypatch: pytest.MonkeyPatch
+    folder: Path, sqlite_url: str, play: Play, stored: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process holds the write lock for longer than we are patient."""
     monkeypatch.setattr(store, "_PATIENCE_S", 0.1)
-    app = bootstrap(installed(tmp_path, sqlite_url), {"CRM_SMS_DIGEST_KEY": "k" * 40})
+    app = bootstrap(folder, {})
     command = [sys.executable, "-c", HOLD, sqlite_url.removeprefix("sqlite:///")]
 
     async def scenario(service: Any) -> list[int]:
@@ -68,10 +60,10 @@ def test_a_locked_file_is_503_until_it_is_free(
 
 
 def test_a_wait_within_our_patience_is_only_a_delay(
-    tmp_path: Path, sqlite_url: str, play: Play, stored: Any
+    folder: Path, sqlite_url: str, play: Play, stored: Any
 ) -> None:
     """A short lock of another process costs the callback time, not its place."""
-    app = bootstrap(installed(tmp_path, sqlite_url), {"CRM_SMS_DIGEST_KEY": "k" * 40})
+    app = bootstrap(folder, {})
     command = [sys.executable, "-c", HOLD, sqlite_url.removeprefix("sqlite:///")]
 
     async def scenario(service: Any) -> int:
@@ -92,10 +84,10 @@ def test_a_wait_within_our_patience_is_only_a_delay(
 
 
 def test_a_closed_postgresql_is_503_until_it_is_back(
-    tmp_path: Path, postgres: Any, postgres_url: str, play: Play, stored: Any
+    postgres_folder: Path, postgres: Any, postgres_url: str, play: Play, stored: Any
 ) -> None:
     """The server drops us and lets nobody in; once it does, callbacks are stored again."""
-    app = bootstrap(installed(tmp_path, postgres_url), {"CRM_SMS_DIGEST_KEY": "k" * 40})
+    app = bootstrap(postgres_folder, {})
     name = make_url(postgres_url).database
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 

@@ -50,15 +50,15 @@ def test_a_kind_in_the_path_reaches_the_adapter(app: App, play: Play, stored: St
     assert stored(app.ledger) == {"m2:in": True}
 
 
-def test_an_opt_out_suppresses_in_the_same_commit(app: App, play: Play) -> None:
+def test_an_opt_out_suppresses_in_the_same_commit(any_app: App, play: Play) -> None:
     """Before the provider has its answer, the number can no longer be texted."""
-    play(app, lambda service: service.post(STOP))
-    with app.ledger.read() as connection:
+    play(any_app, lambda service: service.post(STOP))
+    with any_app.ledger.read() as connection:
         row = connection.execute(select(suppressions)).one()
-    assert row.number_digest == app.ledger.digest("+12025550123")
+    assert row.number_digest == any_app.ledger.digest("+12025550123")
 
 
-def test_a_repeated_callback_is_stored_once(app: App, play: Play, stored: Stored) -> None:
+def test_a_repeated_callback_is_stored_once(any_app: App, play: Play, stored: Stored) -> None:
     """Providers repeat themselves, also within one request; each time the answer is 204."""
 
     async def scenario(service: Any) -> list[int]:
@@ -68,11 +68,11 @@ def test_a_repeated_callback_is_stored_once(app: App, play: Play, stored: Stored
         assert await service.metric("crm_sms_duplicates_total") == 4
         return [answer.status for answer in answers]
 
-    assert play(app, scenario) == [204] * 4
-    assert sorted(stored(app.ledger)) == ["m1:delivered", "m2:in"]
+    assert play(any_app, scenario) == [204] * 4
+    assert sorted(stored(any_app.ledger)) == ["m1:delivered", "m2:in"]
 
 
-def test_parallel_callbacks_share_commits(app: App, play: Play, stored: Stored) -> None:
+def test_parallel_callbacks_share_commits(any_app: App, play: Play, stored: Stored) -> None:
     """Two hundred at once, half of them duplicates: all 204, each stored once, few commits."""
 
     async def scenario(service: Any) -> Any:
@@ -81,10 +81,10 @@ def test_parallel_callbacks_share_commits(app: App, play: Play, stored: Stored) 
         commits = await service.metric("crm_sms_commit_seconds_count")
         return {answer.status for answer in answers}, commits
 
-    statuses, commits = play(app, scenario)
+    statuses, commits = play(any_app, scenario)
     assert statuses == {204}
-    assert len(stored(app.ledger)) == 100
-    assert all(stored(app.ledger).values())
+    assert len(stored(any_app.ledger)) == 100
+    assert all(stored(any_app.ledger).values())
     assert commits <= 20
 
 
@@ -192,7 +192,7 @@ def test_a_client_that_leaves_is_forgotten(app: App, play: Play, stored: Stored)
     assert stored(app.ledger) == {}
 
 
-def test_text_that_a_database_refuses_is_stored(app: App, play: Play, stored: Stored) -> None:
+def test_text_that_a_database_refuses_is_stored(any_app: App, play: Play, stored: Stored) -> None:
     """NUL, a lone surrogate and a very long id come in beside an ordinary callback."""
     odd = [
         {**STOP, "text": "a\0b\ud800"},
@@ -205,12 +205,12 @@ def test_text_that_a_database_refuses_is_stored(app: App, play: Play, stored: St
         answers = await asyncio.gather(*map(service.post, [*odd, {**DELIVERED, "id": "m9"}]))
         return [answer.status for answer in answers]
 
-    assert play(app, scenario) == [204] * 5
-    assert len(stored(app.ledger)) == 5
+    assert play(any_app, scenario) == [204] * 5
+    assert len(stored(any_app.ledger)) == 5
 
 
 def test_what_cannot_be_stored_fails_alone(
-    app: App, play: Play, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    any_app: App, play: Play, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should one callback still break the store, its neighbours in the commit are kept."""
     from crm_sms.use_cases import receive
@@ -230,10 +230,10 @@ def test_what_cannot_be_stored_fails_alone(
         answers = await asyncio.gather(*map(service.post, contents))
         return [(answer.status, answer.body) for answer in answers]
 
-    answers = play(app, scenario)
+    answers = play(any_app, scenario)
     assert answers.pop(3) == (500, b"")
     assert answers == [(204, b"")] * 19
-    assert len(stored(app.ledger)) == 19
+    assert len(stored(any_app.ledger)) == 19
 
 
 def test_an_adapter_that_breaks_is_500(
