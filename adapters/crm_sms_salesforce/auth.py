@@ -13,7 +13,7 @@ import requests
 from crm_sms.errors import AccessRefused, TryLater
 from crm_sms.ports import Clock
 from crm_sms_salesforce.faults import Fault, parse_faults
-from crm_sms_salesforce.settings import Settings, url_problem
+from crm_sms_salesforce.settings import TOKEN_READ_S, Settings, url_problem
 
 JWT_LIFE = timedelta(minutes=2)
 """Salesforce takes at most three; the rest is for clocks that differ."""
@@ -120,7 +120,7 @@ class Tokens:
             response = self._session.post(
                 f"{settings.login_url}/services/oauth2/token",
                 data=form,
-                timeout=(settings.connect_timeout_s, settings.read_timeout_s),
+                timeout=(settings.connect_timeout_s, TOKEN_READ_S),
                 allow_redirects=False,
                 auth=_as_it_is,
             )

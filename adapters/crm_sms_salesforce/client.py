@@ -15,7 +15,7 @@ from crm_sms_salesforce.outcomes import (
     Fates,
     composite_outcomes,
     everywhere,
-    never_left,
+    not_written,
     request_outcomes,
     unclear,
 )
@@ -118,7 +118,7 @@ class SalesforceCrm:
         except Unclear as error:
             return everywhere(chunks, unclear(str(error)))
         except TryLater as error:
-            return everywhere(chunks, never_left(str(error), error.wait_s))
+            return everywhere(chunks, not_written(str(error), error.wait_s))
 
     def _describe(self, object: str) -> ObjectDescription | None:
         with reading():

@@ -66,8 +66,8 @@ def unclear(detail: str) -> Outcome:
     return Outcome(Verdict.MAYBE, reason=Reason.UNAVAILABLE, detail=detail)
 
 
-def never_left(detail: str, wait_s: float) -> Outcome:
-    """The fate of a row whose request was not sent."""
+def not_written(detail: str, wait_s: float) -> Outcome:
+    """The fate of a row that was not written, through no fault of its own."""
     return Outcome(Verdict.RETRY, reason=Reason.UNAVAILABLE, detail=detail, wait_s=wait_s)
 
 
@@ -129,23 +129,28 @@ def _all_refused(chunk: Chunk, error: ApiError, *, alone: bool) -> Fates:
         return (_outcome(rule, words),) * len(chunk.rows)
     fault = error.faults[0]
     rule = rule_for_many(fault, error.status)
-    if rule.reason is Reason.FIELD and (names := _columns(fault)):
-        return _field_refused(chunk, names, rule, fault)
+    guilty = [bool(_columns(fault) & _written(chunk, row)) for row in chunk.rows]
+    if rule.reason is Reason.FIELD and any(guilty):
+        return _field_refused(rule, fault, guilty)
     if rule.reason is Reason.DATA and not alone:
         rule = Rule(Verdict.RETRY, Reason.DATA, shrink=True)
     return (_outcome(rule, fault),) * len(chunk.rows)
 
 
-def _columns(fault: Fault) -> tuple[str, ...]:
+def _columns(fault: Fault) -> set[str]:
+    """The refused fields, as far as the complaint names them, in lower case."""
+    return {name.casefold() for name in _names(fault)}
+
+
+def _names(fault: Fault) -> tuple[str, ...]:
     return fault.fields or tuple(_COLUMN.findall(fault.message))
 
 
-def _field_refused(chunk: Chunk, names: tuple[str, ...], rule: Rule, fault: Fault) -> Fates:
-    """Only rows that carry a refused field are parked; the others may go without them."""
-    refused = {name.casefold() for name in names}
-    parked = _outcome(rule, Fault(fault.code, fault.message, names))
-    again = Outcome(Verdict.RETRY, reason=Reason.FIELD, detail=fault.words)
-    return tuple(parked if refused & _written(chunk, row) else again for row in chunk.rows)
+def _field_refused(rule: Rule, fault: Fault, guilty: Sequence[bool]) -> Fates:
+    """Only rows that carry a refused field are to blame; the others keep their place."""
+    parked = _outcome(rule, Fault(fault.code, fault.message, _names(fault)))
+    again = not_written(fault.words, 0.0)
+    return tuple(parked if blamed else again for blamed in guilty)
 
 
 def _written(chunk: Chunk, row: Write) -> set[str]:

@@ -26,6 +26,9 @@ from crm_sms_salesforce.writes import COLLECTIONS_PER_COMPOSITE, ROWS_PER_COLLEC
 OLDEST_VERSION = 46.0
 """Upserts by Collections exist since then."""
 
+TOKEN_READ_S = 20.0
+"""How long the token host may take to answer."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _GENERIC_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
@@ -128,15 +131,18 @@ class Settings(BaseModel):
         return self.private_key_file.read_bytes()
 
     @property
+    def prelude_s(self) -> float:
+        """The longest that fetching a token takes; a replay begins within it or not at all."""
+        return self.connect_timeout_s + TOKEN_READ_S
+
+    @property
     def limits(self) -> CrmLimits:
-        """What Salesforce takes. The time-out of a write covers its worst case: a token, a 401, a
-        second token and the replay. A call may run 10 minutes, so a late commit comes within 11."""
-        attempt = self.connect_timeout_s + self.write_timeout_s
-        token = self.connect_timeout_s + self.read_timeout_s
+        """What Salesforce takes. The time-out of a write includes its token and its replay. A call
+        may run 10 minutes, so a late commit comes within 11."""
         return CrmLimits(
             rows_per_chunk=ROWS_PER_COLLECTION,
             chunks_per_request=COLLECTIONS_PER_COMPOSITE,
-            write_timeout_s=2 * (attempt + token),
+            write_timeout_s=self.prelude_s + self.connect_timeout_s + self.write_timeout_s,
             late_commit_s=660,
             slow_s=10,
         )

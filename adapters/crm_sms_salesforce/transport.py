@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,10 +28,16 @@ class Session(requests.Session):
     that never left, and those refused with a 401.
     """
 
-    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._tokens = tokens
+        self._monotonic = monotonic
         self.calls = 0
         self.usage: Usage | None = None
 
@@ -37,10 +45,16 @@ class Session(requests.Session):
         self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any
     ) -> requests.Response:
         """Like requests' own; a 401 is replayed once, since a refused token executed nothing."""
+        started = self._monotonic()
         response = self._once(str(method), str(url), *args, **kwargs)
         if response.status_code != 401:
             return response
         self._tokens.forget()
+        self._tokens.current()
+        # Whoever leased the rows reckons with one attempt: a replay that began late would still be
+        # under way when another worker writes them.
+        if self._monotonic() - started > self._settings.prelude_s:
+            raise TryLater("Salesforce took too long to refuse a token")
         response = self._once(str(method), str(url), *args, **kwargs)
         if response.status_code == 401:
             self._tokens.forget()

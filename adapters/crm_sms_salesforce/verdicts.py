@@ -55,7 +55,6 @@ RULES: Mapping[str, Rule] = {
     "CANNOT_EXECUTE_FLOW_TRIGGER": _park(Reason.AUTOMATION),
     "DUPLICATE_VALUE": _park(Reason.DUPLICATE),
     "DUPLICATES_DETECTED": _park(Reason.DUPLICATE),
-    "DUPLICATE_EXTERNAL_ID": _park(Reason.DUPLICATE),
     "ENTITY_IS_DELETED": _park(Reason.DELETED),
     "NOT_FOUND": _park(Reason.DELETED),
     "CANNOT_UPDATE_CONVERTED_LEAD": _park(Reason.CONVERTED),

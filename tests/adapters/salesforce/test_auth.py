@@ -101,7 +101,7 @@ def test_token_request_has_a_time_out_and_nothing_of_netrc(
     host.post(TOKEN_URL, json=GIVEN)
     tokens.current()
     request = host.calls[0].request
-    assert request.req_kwargs["timeout"] == (10, 60)
+    assert request.req_kwargs["timeout"] == (10, 20)
     assert "Authorization" not in request.headers
 
 

@@ -15,7 +15,7 @@ from crm_sms_salesforce.faults import ApiError, Fault
 from crm_sms_salesforce.outcomes import (
     composite_outcomes,
     everywhere,
-    never_left,
+    not_written,
     request_outcomes,
     unclear,
 )
@@ -269,7 +269,14 @@ def test_hidden_field_parks_only_rows_that_carry_it(upserts: Make) -> None:
     guilty, other = refused(chunk, 400, "INVALID_FIELD", message)
     assert (guilty.verdict, guilty.reason) == (Verdict.PARK, Reason.FIELD)
     assert guilty.fields == ("SMS_Score__c",)
-    assert other.verdict is Verdict.RETRY
+    assert (other.verdict, other.reason) == (Verdict.RETRY, Reason.UNAVAILABLE)
+
+
+def test_field_error_that_fits_no_row_parks_all_rows(upserts: Make) -> None:
+    """A field that no row carries is refused for all of them, or they would be retried for ever."""
+    message = "No such column 'Elsewhere__c' on sobject of type Account"
+    fates = refused(upserts("a", "b"), 400, "INVALID_FIELD", message)
+    assert {(o.verdict, o.reason) for o in fates} == {(Verdict.PARK, Reason.FIELD)}
 
 
 def test_hidden_key_field_parks_all_rows(upserts: Make) -> None:
@@ -364,7 +371,7 @@ def test_same_fate_everywhere(upserts: Make, updates: Make) -> None:
     maybe = unclear("no answer")
     assert everywhere(chunks, maybe) == ((maybe, maybe), (), (maybe,))
     assert maybe.verdict is Verdict.MAYBE
-    again = never_left("no route", 5)
+    again = not_written("no route", 5)
     assert (again.verdict, again.reason, again.wait_s) == (Verdict.RETRY, Reason.UNAVAILABLE, 5)
 
 

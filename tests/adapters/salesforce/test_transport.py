@@ -103,6 +103,24 @@ def test_a_token_refused_for_ever_is_not_asked_for_for_ever(
     assert session.calls == 0
 
 
+@pytest.mark.parametrize(("took_s", "attempts"), [(29.9, 2), (30.1, 1)])
+def test_a_late_refusal_is_not_replayed(
+    org: responses.RequestsMock, good: dict[str, Any], now: datetime, took_s: float, attempts: int
+) -> None:
+    """A replay that begins late would outlast the lease of the rows: they are retried instead."""
+    settings = load_settings(good)
+    times = iter([100.0, 100.0 + took_s])
+    session = Session(settings, Tokens(settings, lambda: now), lambda: next(times))
+    org.post(COMPOSITE, status=401, json=LIST_401)
+    org.post(COMPOSITE, json={})
+    if attempts == 1:
+        with pytest.raises(TryLater, match="too long"):
+            session.request("POST", COMPOSITE)
+    else:
+        session.request("POST", COMPOSITE)
+    assert len(sent(org, COMPOSITE)) == attempts
+
+
 def test_redirects_are_not_followed(org: responses.RequestsMock, session: Session) -> None:
     """A followed POST becomes a GET, and the token may go to another host."""
     org.post(COMPOSITE, status=302, headers={"Location": "https://elsewhere.example/"})
