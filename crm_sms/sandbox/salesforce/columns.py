@@ -25,6 +25,13 @@ _OF_ANY_KIND = SObject(
         "Id": Field("Id", "id", "Name ID", 18, case_sensitive=True),
         "Name": Field("Name", "string", "Name", 255),
         "Type": Field("Type", "picklist", "Type", 40),
+        "FirstName": Field("FirstName", "string", "First Name", 40),
+        "LastName": Field("LastName", "string", "Last Name", 80),
+        "Email": Field("Email", "email", "Email", 80),
+        "Phone": Field("Phone", "phone", "Phone", 40),
+        "Title": Field("Title", "string", "Title", 128),
+        "Username": Field("Username", "string", "Username", 80),
+        "IsActive": Field("IsActive", "boolean", "Active"),
     },
 )
 """What is known of a parent that may be of several kinds (`Who`, `What`)."""

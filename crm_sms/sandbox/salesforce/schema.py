@@ -14,6 +14,10 @@ LONG_TEXT = 255
 """A text area longer than this can be neither filtered nor sorted."""
 
 
+_EXACT = ("id", "reference", "date", "datetime")
+"""Types whose texts are compared as they stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A column, in the words of a describe."""
@@ -131,6 +135,7 @@ def _object(name: str, entry: Mapping[str, Any], sets: Mapping[str, Any]) -> SOb
         columns |= sets.get(group, {})
     columns |= entry["fields"]
     label = entry.get("label", name)
+    columns["Id"] = columns["Id"] | {"label": f"{label} ID"}
     return SObject(
         name=name,
         prefix=entry["prefix"],
@@ -158,7 +163,7 @@ def _field(name: str, body: Mapping[str, Any]) -> Field:
         nillable=not body.get("required", False) and kind != "boolean",
         external=body.get("external", False),
         unique=body.get("unique", False),
-        case_sensitive=body.get("case_sensitive", kind in ("id", "reference")),
+        case_sensitive=body.get("case_sensitive", kind in _EXACT),
         values=tuple(body.get("values", ())),
         restricted=body.get("restricted", False),
         default=body.get("default", False if kind == "boolean" else None),

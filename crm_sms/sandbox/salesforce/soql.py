@@ -184,7 +184,7 @@ class _Build(Transformer[Token, Query]):
         return tuple(items)
 
     def path(self, items: list[Token]) -> Path:
-        return Path(tuple(map(str, items)), items[0].line or 1, items[0].column or 1)
+        return Path(tuple(items[0].split(".")), items[0].line or 1, items[0].column or 1)
 
     def where(self, items: list[Node]) -> tuple[str, Node]:
         return "where", items[0]
@@ -261,20 +261,12 @@ class _Build(Transformer[Token, Query]):
         return items[0]
 
     def limit(self, items: list[Token]) -> tuple[str, int]:
-        return "limit", self._whole(items[0])
+        return "limit", int(items[0])
 
     def offset(self, items: list[Token]) -> tuple[str, int]:
-        value = self._whole(items[0])
+        value = int(items[0])
         if value > MAX_OFFSET:
             raise RequestRefused(
                 "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}"
             )
         return "offset", value
-
-    def _whole(self, token: Token) -> int:
-        if not token.isdigit():
-            raise malformed(
-                pointer(self.text, token.line or 1, token.column or 1)
-                + f"unexpected token: '{token}'"
-            )
-        return int(token)
