@@ -27,4 +27,5 @@ def main() -> None:
         parser.error(str(error))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -315,6 +315,7 @@ def test_tokens_rotate_as_at_twilio(sandbox: Sandbox, client: Client) -> None:
     assert promoted.auth_token == created.secondary_auth_token == account.auth_token
     assert _refusal(client.api.v2010.accounts(ACCOUNT_SID).fetch) == (401, 20003)
     assert second.messages.list() == []
+    assert account.secondary_token is None
     second.http_client.session.close()
 
 

@@ -251,6 +251,20 @@ def test_a_failed_inbound_text_goes_to_the_fallback(sandbox: Sandbox, customer) 
     assert _is_signed(sandbox, customer.url, second)
 
 
+def test_a_retry_that_succeeds_needs_no_fallback(sandbox: Sandbox, customer) -> None:
+    """The fallback is for what no attempt brought home."""
+    answers = iter([500, 204])
+    customer.answer = lambda _hit: (next(answers), "", "")
+    sandbox.twilio.configure(
+        Configure(
+            inbound_url=f"{customer.url}/in#rc=2&rp=all", fallback_url=f"{customer.url}/fallback"
+        )
+    )
+    sandbox.twilio.reply(Reply(from_=TO, to=FROM, body="Hello?"))
+    assert sandbox.twilio.deliver() == {"500": 1, "204": 1}
+    assert [hit.path for hit in customer.hits] == ["/in", "/in"]
+
+
 def test_a_fallback_that_fails_is_the_end(sandbox: Sandbox, customer) -> None:
     """No further attempt, now or later."""
     customer.answer = lambda _hit: (500, "", "")

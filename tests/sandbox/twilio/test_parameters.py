@@ -111,6 +111,14 @@ def test_a_schedule_has_a_window(sandbox: Sandbox, client: Client, seconds: int)
     assert _refused(client, send_at=send_at, **changes).code == 35114
 
 
+@pytest.mark.parametrize("seconds", [15 * 60, 35 * 86_400])
+def test_the_edges_of_the_window_are_in_it(sandbox: Sandbox, client: Client, seconds: int) -> None:
+    """Exactly 15 minutes and exactly 35 days are accepted."""
+    changes = {"messaging_service_sid": SERVICE_SID, "schedule_type": "fixed", "from_": None}
+    send_at = sandbox.clock.now() + timedelta(seconds=seconds)
+    assert _sent(client, send_at=send_at, **changes).status == "scheduled"
+
+
 @pytest.mark.parametrize(
     "send_at", ["2026-03-02", "soon", "2026-13-02T12:00:00Z", "20260302T120000Z"]
 )

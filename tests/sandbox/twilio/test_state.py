@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -166,6 +167,25 @@ def test_a_later_visit(twilio: Twilio, time: Any) -> None:
     assert dict(callback.params)["event_type"] == "preview"
     with pytest.raises(Refused, match="20404"):
         twilio.visit(Visit(sid="SM" + "0" * 32, link="https://example.com/a"))
+
+
+def test_nobody_clicks_or_answers_what_was_canceled(twilio: Twilio, time: Any) -> None:
+    """The plans of a text end with its cancellation; its status callback tells of that alone."""
+    twilio.configure(Configure(click_url=HOOK, inbound_url=HOOK))
+    form = {
+        "To": [TO],
+        "Body": ["Hello"],
+        "MessagingServiceSid": [SERVICE_SID],
+        "ScheduleType": ["fixed"],
+        "SendAt": [(time.now() + timedelta(hours=1)).isoformat()],
+        "StatusCallback": [HOOK],
+    }
+    order = SendText(to=TO, clicks=(Click(link=HOOK),), replies=(Answer(body="Yes"),))
+    text = twilio.create(twilio.account, form, order)
+    twilio.cancel(text.sid)
+    time.sleep(86_400)
+    assert twilio.texts_of(twilio.account.sid) == [twilio.text(text.sid)]
+    assert _told(twilio) == ["canceled"]
 
 
 def test_replies_follow_their_text(twilio: Twilio, time: Any) -> None:
