@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,23 @@ from sqlalchemy.engine import make_url
 
 from crm_sms.ledger import Ledger, schema
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--no-skips`: for runs that were asked for by marker, where what is missing must be seen."""
+    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed test")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Under `--no-skips`, turn every skip into a failure that gives the reason."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where no test may be: {report.longrepr[2]}"
+    return report
+
+
+ACME = Path(__file__).parent / "data" / "acme"
 DIGEST_KEY = b"a key for tests only, 32 bytes.."
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -138,3 +156,10 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     ledger = Ledger(ledger_url, DIGEST_KEY)
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A provider that others made, found by its entry point: the module `acme_sms`."""
+    monkeypatch.syspath_prepend(str(ACME))
+    return importlib.import_module("acme_sms")

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds the sdist and the wheel and tests the installed wheel where no checkout can be imported:
+# once with all extras against the tests, once without extras.
+# Usage: scripts/wheel_test.sh PYTHON    (a Python that has `build`)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=$(realpath -s "$1")
+checkout=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+say() { printf '==> %s\n' "$*"; }
+
+say "sdist and wheel"
+"$python" -m build --outdir "$work/dist" .
+wheel=$(ls "$work"/dist/*.whl)
+
+venv() {  # NAME REQUIREMENT...
+  "$python" -m venv "$work/$1"
+  "$work/$1/bin/python" -m pip install --disable-pip-version-check --quiet \
+    -c "$checkout/constraints.txt" "${@:2}"
+}
+
+say "the wheel with all extras, tested outside the checkout"
+venv full "crm-sms[all,testing] @ file://$wheel" pytest-xdist
+mkdir "$work/tree"
+git ls-files -z --cached -- tests docs '*.md' pyproject.toml | xargs -0 cp --parents -t "$work/tree"
+(cd "$work/tree" && "$work/full/bin/python" -P -m pytest -n 2 \
+  -m "not judges and not browser and not slow and not checkout")
+
+say "the wheel without extras"
+venv bare "crm-sms @ file://$wheel"
+(cd "$work" && "$work/bare/bin/python" -P -W error - <<'PY')
+import crm_sms
+from crm_sms.errors import MissingExtra
+from crm_sms.plugins import CRMS, PROVIDERS, adapter
+
+for group, name in ((CRMS, "salesforce"), (PROVIDERS, "twilio")):
+    try:
+        adapter(group, name)
+    except MissingExtra as error:
+        assert f"pip install 'crm-sms[{name}]'" in str(error), error
+        print(error)
+    else:
+        raise SystemExit(f"{name} was loaded without its extra")
+PY
