@@ -41,22 +41,40 @@ def append(
 
     An event counts as there if (provider, account, key) is; also the second of two alike in `new`.
     """
-    rows = {(event.provider, event.account, event.key): event for event in reversed(new)}
+    rows = {place(event): event for event in reversed(new)}
     ids = _insert(ledger, connection, list(rows.values()))
-    fresh = [rows[place] for place in ids]
+    fresh = [rows[taken] for taken in ids]
     if fresh:
         connection.execute(
-            event_data.insert(), [_data_row(ids[_place(event)], event) for event in fresh]
+            event_data.insert(), [_data_row(ids[place(event)], event) for event in fresh]
         )
         connection.execute(
             inbox.insert(), [{"event_id": number, "since": now} for number in ids.values()]
         )
-    first = {id(event) for event in fresh}
-    return [id(event) in first for event in new]
+    unseen = set(ids)
+    return [_taken_from(unseen, place(event)) for event in new]
 
 
-def _place(event: Event) -> tuple[str, str, str]:
+def _taken_from(unseen: set[tuple[str, str, str]], wanted: tuple[str, str, str]) -> bool:
+    found = wanted in unseen
+    unseen.discard(wanted)
+    return found
+
+
+def place(event: Event) -> tuple[str, str, str]:
+    """What makes an event the same as another."""
     return event.provider, event.account, event.key
+
+
+def known(connection: Connection, new: Sequence[Event]) -> set[tuple[str, str, str]]:
+    """The places among those of `new` that are taken already."""
+    wanted = set(map(place, new))
+    found = select(events.c.provider, events.c.account, events.c.key).where(
+        events.c.provider.in_({event.provider for event in new}),
+        events.c.account.in_({event.account for event in new}),
+        events.c.key.in_({event.key for event in new}),
+    )
+    return wanted & {(row[0], row[1], row[2]) for row in connection.execute(found)}
 
 
 def _insert(

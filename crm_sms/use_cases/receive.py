@@ -20,19 +20,20 @@ def record(
     now: datetime,
     *,
     commit: str = "receive",
+    give_way: bool = False,
 ) -> list[bool]:
     """Make events durable with their inbox rows and suppressions, in one commit.
 
     `rules` are the opt-out rules by provider. Answers True for each event that was new. Once this
     returns, the events survive a power cut; if it raises, none of them is kept. Events of several
-    requests may share a commit.
+    requests may share a commit. Bulk jobs `give_way` to webhooks.
     """
     events = [storable(event) for event in events]
     judged = [(event, verdict(event, rules[event.provider])) for event in events]
     suppressed = [
         _suppression(ledger, event, no) for event, no in judged if no and no.type is OptOutType.STOP
     ]
-    with ledger.write(commit) as connection:
+    with ledger.write(commit, give_way=give_way) as connection:
         fresh = append(ledger, connection, events, now)
         suppress(ledger, connection, suppressed)
     return fresh

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from crm_sms.bootstrap import App
+from crm_sms.bootstrap import App, opt_out_rules
 from crm_sms.errors import BadSettings
 from crm_sms.ledger import schema
 from crm_sms.settings import WebSettings
@@ -61,7 +61,7 @@ def build(app: App, committed: Callable[[], object] = lambda: None) -> Starlette
 
 
 def _store(app: App) -> Store:
-    rules = {provider.name: provider.opt_out_rules for provider in app.providers.values()}
+    rules = opt_out_rules(app)
     return lambda events: receive.record(app.ledger, rules, events, app.clock())
 
 

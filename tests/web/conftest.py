@@ -131,8 +131,8 @@ async def _living(asgi: Any) -> AsyncIterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _acme_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ACME))
+def _installed_provider(acme: Any) -> None:
+    """Every installation here uses it."""
 
 
 @pytest.fixture
