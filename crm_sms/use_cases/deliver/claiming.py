@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from crm_sms.delivery.pace import Pace
 from crm_sms.delivery.rules import references
 from crm_sms.delivery.windows import extra_wait, open_lanes
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn, among, candidates, claim, is_due
 from crm_sms.ledger.tables import requests
+from crm_sms.use_cases.deliver.pausing import Throttle
 from crm_sms.use_cases.deliver.words import Delivery
 
 _READS = 3
 """Time-outs of reads that a lease allows for before the write."""
 
 
-def take_turn(delivery: Delivery, pace: Pace, now: datetime) -> Turn:
+def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
     limits = delivery.crm.limits
-    usage = delivery.crm.usage
+    usage = throttle.usage_now(now)
     # The lease must outlast the looks and the write: a row whose lease ended while its request
     # is under way would be written by a second worker at the same time.
     lease = timedelta(seconds=(_READS + 1) * limits.write_timeout_s)
@@ -34,7 +34,7 @@ def take_turn(delivery: Delivery, pace: Pace, now: datetime) -> Turn:
         late_commit=timedelta(seconds=limits.late_commit_s),
         lanes=open_lanes(delivery.windows, usage),
         waits=extra_wait(delivery.windows, usage),
-        size=pace.rows,
+        size=throttle.pace.rows,
     )
 
 
