@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crm_sms.errors import AccessRefused
 from crm_sms.records import Chunk, Op, Outcome, Reason, Verdict, Write
 from crm_sms_salesforce.faults import ApiError, Fault, parse_faults
 from crm_sms_salesforce.refusals import raise_if_refused
@@ -19,6 +20,9 @@ from crm_sms_salesforce.verdicts import (
 )
 
 Fates = tuple[Outcome, ...]
+
+_ISOLATED = frozenset({Reason.DATA, Reason.UNKNOWN})
+"""Complaints about many rows that one of them may have caused: smaller chunks find it."""
 
 _DUPLICATE = re.compile(r"duplicate value found: (\S+) duplicates value on record with id: (\S+)")
 _COLUMN = re.compile(r"No such column '([\w.]+)'")
@@ -49,9 +53,14 @@ def reference(index: int) -> str:
 def request_outcomes(chunks: Sequence[Chunk], error: ApiError) -> tuple[Fates, ...]:
     """Fates when the request as a whole was answered with an error.
 
-    Raises AccessRefused where the org refuses us and not these rows.
+    Raises AccessRefused where the org refuses us and not these rows: a whole request is never
+    parked for its set-up, since all that waits would follow it.
     """
     raise_if_refused(error)
+    for fault in error.faults[:1]:
+        rule = rule_for_many(fault, error.status)
+        if rule.verdict is Verdict.PARK and rule.reason not in _ISOLATED:
+            raise AccessRefused(f"Salesforce refuses the request: {fault.words}; run doctor")
     rows = sum(len(chunk.rows) for chunk in chunks)
     return tuple(_all_refused(chunk, error, alone=rows == 1) for chunk in chunks)
 
@@ -132,8 +141,8 @@ def _all_refused(chunk: Chunk, error: ApiError, *, alone: bool) -> Fates:
     guilty = [bool(_columns(fault) & _written(chunk, row)) for row in chunk.rows]
     if rule.reason is Reason.FIELD and any(guilty):
         return _field_refused(rule, fault, guilty)
-    if rule.reason is Reason.DATA and not alone:
-        rule = Rule(Verdict.RETRY, Reason.DATA, shrink=True)
+    if rule.verdict is Verdict.PARK and rule.reason in _ISOLATED and not alone:
+        rule = Rule(Verdict.RETRY, rule.reason, shrink=True)
     return (_outcome(rule, fault),) * len(chunk.rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +70,11 @@ def _record(chunk: Chunk, row: Write) -> dict[str, Any]:
 
 
 def _literal(value: Scalar) -> Scalar:
-    """Composite replaces `@{name}` in any value by an earlier answer and fails the chunk if there
-    is none; people may text that. An invisible word joiner keeps it from being one."""
+    """The value as it may stand in a Composite; a number that JSON has no form for is none.
+
+    Composite replaces `@{name}` in any value by an earlier answer and fails the chunk if there
+    is none; people may text that. An invisible word joiner keeps it from being one.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.replace("@{", "@\u2060{") if isinstance(value, str) else value

@@ -99,15 +99,13 @@ class Org:
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Settings for client credentials at this org; a write waits half a second."""
+        """Settings for client credentials at this org."""
         return {
             "auth": "client_credentials",
             "client_id": self.credentials["client_id"],
             "client_secret": self.credentials["client_secret"],
             "login_url": self.sandbox.url,
             "allow_http": True,
-            "write_timeout_s": 0.5,
-            "read_timeout_s": 10,
         } | changes
 
     @property

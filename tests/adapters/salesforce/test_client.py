@@ -81,7 +81,7 @@ def test_mixed_chunks_go_in_one_call(org: Org, upserts: Make, creates: Make, upd
 def test_a_thousand_rows_are_one_call(org: Org, upserts: Make) -> None:
     """A full request is taken by the org."""
     chunks = [upserts(*(f"{at}-{n}" for n in range(200))) for at in range(5)]
-    crm = org.crm(write_timeout_s=30)
+    crm = org.crm()
     result = crm.write(chunks)
     assert result.calls == 1
     assert {o.verdict for fates in result.outcomes for o in fates} == {Verdict.DONE}
@@ -237,21 +237,21 @@ def test_request_that_runs_too_long_asks_for_less(org: Org, upserts: Make) -> No
 def test_time_out_with_late_commit_is_maybe(org: Org, upserts: Make, creates: Make) -> None:
     """The client gives up, the server commits half a minute later: nothing may be guessed."""
     org.fault("timeout", match=WRITES, commit_after_s=30, hold=True, times=1)
-    crm = org.crm()
-    result = crm.write([upserts("m1"), creates("t1")])
+    result = org.crm(write_timeout_s=0.2).write([upserts("m1"), creates("t1")])
     assert {o.verdict for fates in result.outcomes for o in fates} == {Verdict.MAYBE}
     assert result.calls == 1
     assert messages(org) == {}
     org.sandbox.clock.advance(31)
     assert messages(org) == {"m1": "Sent"}
-    assert verdicts(crm, upserts("m1"), creates("t1")) == [Verdict.DONE, Verdict.DONE]
+    assert verdicts(org.crm(), upserts("m1"), creates("t1")) == [Verdict.DONE, Verdict.DONE]
     assert len(org.rows("SELECT Id FROM Task")) == 1
 
 
 def test_time_out_after_part_of_the_chunks(org: Org, upserts: Make) -> None:
     """Without an answer every row is unclear, also those that were committed at once."""
     org.fault("timeout", match=WRITES, commit_after_s=None, chunks=[1], hold=True, times=1)
-    assert verdicts(org.crm(), upserts("m1"), upserts("m2")) == [Verdict.MAYBE, Verdict.MAYBE]
+    crm = org.crm(write_timeout_s=0.2)
+    assert verdicts(crm, upserts("m1"), upserts("m2")) == [Verdict.MAYBE, Verdict.MAYBE]
     assert messages(org) == {"m1": "Sent"}
 
 
@@ -475,7 +475,7 @@ def test_reading_fails_as_try_later(org: Org) -> None:
 
 def test_record_pages(org: Org) -> None:
     """A rep opens a record at the org's own address, found without a call."""
-    crm = org.crm(login_url="https://acme.my.salesforce.com", write_timeout_s=120)
+    crm = org.crm(login_url="https://acme.my.salesforce.com")
     url = crm.url("Contact", "003000000000001AAA")
     assert url == ("https://acme.my.salesforce.com/lightning/r/Contact/003000000000001AAA/view")
     assert crm.calls == 0

@@ -301,6 +301,24 @@ def test_unreadable_value_is_isolated_before_it_is_parked(upserts: Make) -> None
     assert (alone.verdict, alone.reason) == (Verdict.PARK, Reason.DATA)
 
 
+def test_unknown_code_for_many_rows_is_isolated(upserts: Make) -> None:
+    """A new code does not park a whole Collection, or all that waits, for one row's sake."""
+    many = refused(upserts("a", "b"), 400, "BRAND_NEW")
+    assert {(o.verdict, o.shrink) for o in many} == {(Verdict.RETRY, True)}
+    error = ApiError(400, (Fault("BRAND_NEW"),))
+    whole = request_outcomes([upserts("a"), upserts("b")], error)
+    assert {(o.verdict, o.shrink) for fates in whole for o in fates} == {(Verdict.RETRY, True)}
+    ((alone,),) = request_outcomes([upserts("a")], error)
+    assert (alone.verdict, alone.reason) == (Verdict.PARK, Reason.UNKNOWN)
+
+
+@pytest.mark.parametrize("code", ["INSUFFICIENT_ACCESS", "INVALID_TYPE", "STORAGE_LIMIT_EXCEEDED"])
+def test_set_up_fault_of_a_whole_request_parks_nothing(upserts: Make, code: str) -> None:
+    """What stops every request is for the admin; the rows stay as they are."""
+    with pytest.raises(AccessRefused, match=f"{code}; run doctor"):
+        request_outcomes([upserts("a")], ApiError(403, (Fault(code),)))
+
+
 def test_missing_object_parks_as_set_up(upserts: Make) -> None:
     """404 on a Collection is a missing object or key field, not a deleted record."""
     (outcome,) = refused(upserts("a"), 404, "NOT_FOUND", "The requested resource does not exist")

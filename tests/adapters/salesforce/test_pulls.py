@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm_sms.errors import AccessRefused
+from crm_sms.errors import AccessRefused, TryLater
 from crm_sms.records import (
     Columns,
     MirrorPart,
@@ -166,6 +166,19 @@ def test_more_than_a_page_of_people(org: Org) -> None:
     assert {page.total for page in pages} == {4500}
     assert [row.id for page in pages for row in page.rows] == ids
     assert crm.calls == 4  # one describe, three pages
+
+
+def test_pages_that_expire_are_asked_for_again(org: Org) -> None:
+    """A locator that the org has closed ends the pull as something to try later."""
+    org.create("Contact", *({"LastName": f"P{n}"} for n in range(2001)))
+    crm = org.crm()
+    pages = crm.pull(Pull(MirrorPart.PEOPLE, None, CONTACTS))
+    assert len(next(pages).rows) == 2000
+    gone = {"status": 400, "body": "json", "code": "INVALID_QUERY_LOCATOR"}
+    org.fault("status", times=1, match={"path": "/query/"}, **gone)
+    with pytest.raises(TryLater, match="INVALID_QUERY_LOCATOR"):
+        next(pages)
+    assert sum(len(page.rows) for page in crm.pull(Pull(MirrorPart.PEOPLE, None, CONTACTS))) == 2001
 
 
 def test_owners(org: Org) -> None:

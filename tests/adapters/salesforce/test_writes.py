@@ -110,6 +110,26 @@ def test_upsert_without_key_field_is_refused() -> None:
         body(Chunk("Contact", Op.UPSERT, None, (Write("k", {}),)))
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("@{chunk0.id}", "@\u2060{chunk0.id}"),
+        ("mail @ {home}", "mail @ {home}"),
+        (float("nan"), None),
+        (float("inf"), None),
+        (0.5, 0.5),
+        (None, None),
+        (False, False),
+    ],
+)
+def test_values_that_a_composite_cannot_carry(upserts: Make, value: Any, sent: Any) -> None:
+    """What Composite would replace is broken up; what JSON cannot write is none."""
+    (request,) = body(upserts("k", Body__c=value))["compositeRequest"]
+    (record,) = request["body"]["records"]
+    assert record["Body__c"] == sent
+    assert type(record["Body__c"]) is type(sent)
+
+
 NAMES = st.sampled_from(
     ["Id", "ID", "id", "Message_Key__c", "MESSAGE_KEY__C", "Body__c", "To__c", "Media_Count__c"]
 )
