@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from jinja2 import TemplateError, UndefinedError, nodes
 from jinja2.parser import Parser
 
 from crm_sms.mapping.environment import LINK, LONGEST_RESULT, Environment, TooLong
-from crm_sms.mapping.language import path_of, paths_in
+from crm_sms.mapping.language import kind_of, path_of, paths_in
 from crm_sms.mapping.names import Kind, Path, Scope, Values
 from crm_sms.records import Reference, Text
 
@@ -58,7 +59,7 @@ class Expression:
 @lru_cache(maxsize=4096)
 def compile_value(source: str, scope: Scope) -> Expression:
     """An expression whose result keeps its type. Raises ExpressionError."""
-    parsed, paths = _parsed(source, "variable", scope)
+    parsed, paths = _parsed(source, scope, "variable")
     if isinstance(parsed, nodes.Const):
         constant = parsed.value
         text = constant if isinstance(constant, str) else None
@@ -66,17 +67,19 @@ def compile_value(source: str, scope: Scope) -> Expression:
     if isinstance(parsed, nodes.Name | nodes.Getattr | nodes.Getitem):
         path = path_of(parsed, scope)
         return Expression(path.getter(), path.kind, path.members, _columns(paths))
-    compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
-    return Expression(_guarded(compiled), Kind.ANY, columns=_columns(paths))
+    with _readable():
+        run = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    return Expression(_guarded(run), kind_of(parsed), columns=_columns(paths))
 
 
 @lru_cache(maxsize=4096)
 def compile_text(source: str, scope: Scope) -> Expression:
     """A template, whose result is a text. Raises ExpressionError."""
-    _, paths = _parsed(source, None, scope)
+    _, paths = _parsed(source, scope)
     if not paths and "{" not in source:
         return Expression(lambda _: source, Kind.TEXT, constant=source)
-    render = _guarded(_ENVIRONMENT.from_string(source).render)
+    with _readable():
+        render = _guarded(_ENVIRONMENT.from_string(source).render)
 
     def get(values: Values) -> str | Text:
         rendered: str = render(values)
@@ -92,23 +95,32 @@ def _linked(rendered: str, url: Reference) -> Text:
     return Text(tuple(part for part in parts if part != ""))
 
 
-def _parsed(source: str, state: str | None, scope: Scope) -> tuple[nodes.Node, list[Path]]:
-    if len(source) > LONGEST_SOURCE:
-        raise ExpressionError(f"is longer than {LONGEST_SOURCE} characters; shorten it")
-    if LINK in source:
-        raise ExpressionError("holds U+FDD0, which no text may hold; remove it")
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever Jinja2 or Python says of a source becomes one kind of error."""
     try:
-        parser = Parser(_ENVIRONMENT, source, state=state)
-        parsed = parser.parse_expression() if state else parser.parse()
-        if state and not parser.stream.eos:
-            raise ExpressionError(f"cannot be read from {parser.stream.current.value!r} on")
-        return parsed, paths_in(parsed, scope)
-    except RecursionError:
+        yield
+    except ExpressionError:
+        raise
+    except (RecursionError, MemoryError, SyntaxError):
         raise ExpressionError("is nested too deeply; take it apart") from None
     except TemplateError as error:
         raise ExpressionError(f"cannot be read: {error.message}") from None
     except ValueError as error:
         raise ExpressionError(str(error)) from None
+
+
+def _parsed(source: str, scope: Scope, state: str | None = None) -> tuple[nodes.Node, list[Path]]:
+    if len(source) > LONGEST_SOURCE:
+        raise ExpressionError(f"is longer than {LONGEST_SOURCE} characters; shorten it")
+    if LINK in source:
+        raise ExpressionError("holds U+FDD0, which no text may hold; remove it")
+    with _readable():
+        parser = Parser(_ENVIRONMENT, source, state=state)
+        parsed = parser.parse_expression() if state else parser.parse()
+        if state and not parser.stream.eos:
+            raise ExpressionError(f"cannot be read from {parser.stream.current.value!r} on")
+        return parsed, paths_in(parsed, scope)
 
 
 def _columns(paths: list[Path]) -> frozenset[str]:

@@ -3,6 +3,8 @@ that can run for long or reach beyond the facts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jinja2 import nodes
 
 from crm_sms.mapping.names import Kind, Path, Scope
@@ -37,6 +39,31 @@ _ALLOWED = (
     nodes.Tuple,
     nodes.List,
 )
+_OF_OPERATIONS: Mapping[type[nodes.Node], Kind] = {
+    nodes.Compare: Kind.CHECKBOX,
+    nodes.Not: Kind.CHECKBOX,
+    nodes.Test: Kind.CHECKBOX,
+    nodes.Concat: Kind.TEXT,
+    nodes.Mul: Kind.NUMBER,
+    nodes.Div: Kind.NUMBER,
+    nodes.FloorDiv: Kind.NUMBER,
+    nodes.Mod: Kind.NUMBER,
+    nodes.Neg: Kind.NUMBER,
+}
+_OF_FILTERS: Mapping[str, Kind] = {
+    "date": Kind.DATE,
+    "float": Kind.NUMBER,
+    "int": Kind.NUMBER,
+    "join": Kind.TEXT,
+    "length": Kind.NUMBER,
+    "lower": Kind.TEXT,
+    "replace": Kind.TEXT,
+    "round": Kind.NUMBER,
+    "title": Kind.TEXT,
+    "trim": Kind.TEXT,
+    "truncate": Kind.TEXT,
+    "upper": Kind.TEXT,
+}
 _CALLED = {nodes.For: "a loop", nodes.Call: "a call", nodes.Pow: "a power"}
 
 
@@ -72,6 +99,13 @@ def path_of(node: nodes.Node, scope: Scope) -> Path:
             raise ValueError("a dot may only follow a name, as in message.body")
         node = node.node
     return scope.follow(node.name, tuple(reversed(names)))
+
+
+def kind_of(node: nodes.Node) -> Kind:
+    """What an expression gives, where its outermost operation settles it."""
+    if isinstance(node, nodes.Filter):
+        return _OF_FILTERS.get(node.name, Kind.ANY)
+    return _OF_OPERATIONS.get(type(node), Kind.ANY)
 
 
 def _refuse_link(path: Path) -> None:

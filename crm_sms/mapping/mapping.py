@@ -9,6 +9,7 @@ from crm_sms.errors import BadMapping
 from crm_sms.mapping.expressions import Expression, ExpressionError, compile_value
 from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.mapping.schema import (
+    FieldSpec,
     MappingSpec,
     MessageSpec,
     TaskSpec,
@@ -102,14 +103,16 @@ class Mapping:
         """Counts and times on a contact or lead; None if the mapping has none for its object."""
         found = self.person_roll_ups.get(person.object)
         values = {"person": person, "roll_up": roll_up}
-        return found.record(crm, person.id, partition(person), values) if found else None
+        if found is None or not found.fields:
+            return None
+        return found.record(crm, person.id, partition(person), values)
 
     def opportunity_roll_up(
         self, crm: str, opportunity: Opportunity, roll_up: RollUp
     ) -> DesiredRecord | None:
         """Counts and times on an opportunity; None if the mapping has none."""
         values = {"opportunity": opportunity, "roll_up": roll_up}
-        if self.opportunity is None:
+        if self.opportunity is None or not self.opportunity.fields:
             return None
         owner = opportunity.account_id or opportunity.id
         return self.opportunity.record(crm, opportunity.id, owner, values)
@@ -149,20 +152,15 @@ def _text(facts: TextFacts) -> dict[str, object]:
 
 
 def _compiled(spec: MappingSpec, name: str) -> Mapping:
-    objects = [people.object for people in spec.people.values()]
     entry, opportunity, roll_up = spec.timeline_entry, spec.opportunity_roll_up, spec.person_roll_up
     mapping = Mapping(
         name=name,
         people=(),
-        message=_section(name, "message", spec.message),
-        task=_section(name, "task", spec.task),
-        person_roll_ups=(
-            {o: section(name, "person_roll_up", o, roll_up.fields) for o in objects}
-            if roll_up
-            else {}
-        ),
-        opt_outs={o: section(name, "opt_out", o, spec.opt_out.fields) for o in objects},
-        timeline=_section(name, "timeline_entry", entry) if entry else None,
+        message=_ours(name, "message", spec.message),
+        task=_ours(name, "task", spec.task),
+        person_roll_ups=_on_people(name, "person_roll_up", spec, roll_up.fields if roll_up else {}),
+        opt_outs=_on_people(name, "opt_out", spec, spec.opt_out.fields),
+        timeline=_ours(name, "timeline_entry", entry) if entry else None,
         when=compile_value(entry.when, SCOPES["timeline_entry"]) if entry else None,
         opportunity=(
             section(name, "opportunity_roll_up", opportunity.object, opportunity.fields)
@@ -173,8 +171,19 @@ def _compiled(spec: MappingSpec, name: str) -> Mapping:
     return replace(mapping, people=_people(spec, mapping))
 
 
-def _section(name: str, path: str, spec: MessageSpec | TaskSpec | TimelineEntrySpec) -> Section:
-    return section(name, path, spec.object, spec.fields, spec.key)
+def _ours(name: str, path: str, spec: MessageSpec | TaskSpec | TimelineEntrySpec) -> Section:
+    return section(name, path, spec.object, spec.fields, key=spec.key)
+
+
+def _on_people(
+    name: str, path: str, spec: MappingSpec, fields: MappingOf[str, FieldSpec]
+) -> dict[str, Section]:
+    return {
+        people.object: section(
+            name, path, people.object, fields, object_key=f"people.{kind}.object"
+        )
+        for kind, people in spec.people.items()
+    }
 
 
 def _people(spec: MappingSpec, mapping: Mapping) -> tuple[Columns, ...]:

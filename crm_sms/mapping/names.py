@@ -35,7 +35,7 @@ class Kind(StrEnum):
     @classmethod
     def of(cls, type_: Any) -> Kind:
         """The kind of values of a type."""
-        if not isinstance(type_, type):
+        if type_ is Any or not isinstance(type_, type):
             return cls.LIST if typing.get_origin(type_) is tuple else cls.ANY
         if issubclass(type_, str):
             return cls.TEXT

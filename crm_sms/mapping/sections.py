@@ -62,13 +62,16 @@ def _as_key(raw: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A record of one object and lane. `path` is the section's key in `file`, for messages.
+    """A record of one object and lane.
 
-    `starred` are the fields without which the record must not be written, its key among them.
+    For messages, `path` is the section's key in `file` and `object_key` the key that names the
+    object. `starred` are the fields without which the record must not be written, its key among
+    them.
     """
 
     file: str
     path: str
+    object_key: str
     object: str
     lane: Lane
     fields: tuple[MappedField, ...]
@@ -136,16 +139,30 @@ CREATE_ONLY = frozenset({"timeline_entry", "task"})
 
 
 def section(
-    file: str, path: str, object: str, fields: Mapping[str, FieldSpec], key: str | None = None
+    file: str,
+    path: str,
+    object: str,
+    fields: Mapping[str, FieldSpec],
+    *,
+    key: str | None = None,
+    object_key: str | None = None,
 ) -> Section:
     """The section at `path`, compiled from its checked fields."""
     create_only = path in CREATE_ONLY
     default = WriteRule.ONCE if create_only else WriteRule.ALWAYS
     mapped = [_compiled(name, spec, SCOPES[path], default) for name, spec in fields.items()]
-    starred = frozenset(
-        {field.name for field in mapped if field.required} | ({key} if key else set())
+    required = {field.name for field in mapped if field.required}
+    return Section(
+        file=file,
+        path=path,
+        object_key=object_key or f"{path}.object",
+        object=object,
+        lane=LANES[path],
+        fields=tuple(mapped),
+        key_field=key,
+        create_only=create_only,
+        starred=frozenset(required | {key} if key else required),
     )
-    return Section(file, path, object, LANES[path], tuple(mapped), key, create_only, starred)
 
 
 def _compiled(name: str, spec: FieldSpec, scope: Scope, default: WriteRule) -> MappedField:
