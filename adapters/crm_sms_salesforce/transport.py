@@ -17,6 +17,8 @@ from crm_sms.records import Usage
 from crm_sms_salesforce.auth import Token, Tokens
 from crm_sms_salesforce.settings import Settings
 
+_COUNTED = "/services/data/v"  # the list of versions above it is open to all and free
+
 _API_USAGE = re.compile(r"(?:^|[^-])\bapi-usage=(\d+)/(\d+)")
 
 
@@ -76,8 +78,7 @@ class Session(requests.Session):
             response = super().request(method, at_instance(url, token), *args, **kwargs)
         except requests.RequestException as error:
             raise self._broken(method, error) from error
-        if response.status_code != 401:
-            self.calls += 1
+        self.calls += response.status_code != 401 and _COUNTED in url
         self.usage = parse_usage(response.headers.get("Sforce-Limit-Info", "")) or self.usage
         return response
 

@@ -273,6 +273,26 @@ def test_broken_answers_are_maybe(org: Org, upserts: Make, status: int, body: st
     assert verdicts(org.crm(), upserts("m1")) == [Verdict.MAYBE]
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(200, Verdict.MAYBE), (302, Verdict.RETRY), (403, Verdict.RETRY), (407, Verdict.RETRY)],
+)
+def test_pages_of_a_proxy_park_nothing(
+    org: Org, upserts: Make, status: int, verdict: Verdict
+) -> None:
+    """What stands between us and Salesforce says nothing about rows; a 200 may follow a commit."""
+    org.fault("status", match=WRITES, status=status, body="html")
+    assert verdicts(org.crm(), upserts("m1")) == [verdict]
+
+
+def test_reading_a_page_of_a_proxy_fails_as_try_later(org: Org) -> None:
+    """HTML instead of JSON changed nothing."""
+    for status in (200, 302, 403, 502):
+        org.fault("status", times=1, match={"path": "/services/data/"}, status=status, body="html")
+        with pytest.raises(TryLater):
+            org.crm().describe(["Contact"])
+
+
 def test_org_that_cannot_be_reached_is_retried(org: Org, upserts: Make) -> None:
     """A refused connection wrote nothing and is no call."""
     crm = org.crm(login_url="http://127.0.0.1:1")
@@ -376,6 +396,24 @@ def test_no_request_leaves_without_a_time_out(
     assert posts == {(3, 11)}
 
 
+def test_calls_are_those_that_the_org_counts(org: Org, upserts: Make) -> None:
+    """Tokens, refused tokens and the list of versions are free; everything else counts once."""
+    from crm_sms.records import MirrorPart, Pull
+
+    crm = org.crm()
+    before = org.calls
+    crm.check()
+    crm.describe(["Contact", "Task"])
+    crm.read("Contact", None, ["003000000000000AAA"], ["Name"])
+    org.fault("expired_token", times=1)
+    list(crm.pull(Pull(MirrorPart.OPPORTUNITIES)))
+    crm.write([upserts("m1")])
+    org.fault("drop", when="after_commit", times=1, match=WRITES)
+    crm.write([upserts("m1")])
+    assert crm.calls == org.calls - before
+    assert crm.calls == 8
+
+
 @pytest.mark.parametrize("auth", ["client_credentials", "jwt", "refresh_token"])
 def test_each_way_of_signing_in_is_accepted(org: Org, upserts: Make, auth: str) -> None:
     """The token host verifies what we send, the JWT's signature included."""
@@ -437,6 +475,15 @@ def test_doctor_of_a_version_that_the_org_does_not_serve(org: Org) -> None:
     (version,) = [f for f in crm.check() if f.subject == "salesforce api_version"]
     assert version.ok is False
     assert version.remedy.startswith("set api_version to ")
+
+
+def test_doctor_of_limits_that_we_may_not_see(org: Org) -> None:
+    """What the user may not ask is a warning, not a failure."""
+    no = {"status": 403, "body": "json", "code": "INSUFFICIENT_ACCESS", "message": "no"}
+    org.fault("status", match={"path": "/limits"}, **no)
+    (*_, limits) = org.crm().check()
+    assert (limits.subject, limits.ok) == ("salesforce limits", None)
+    assert "INSUFFICIENT_ACCESS" in limits.text
 
 
 def test_version_that_the_org_does_not_serve_parks_nothing(org: Org, upserts: Make) -> None:
