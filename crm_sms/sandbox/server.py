@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_sms.sandbox import clock as clocks
 from crm_sms.sandbox import twilio as twilios
@@ -153,7 +154,7 @@ def running(clock: FileClock | None = None, *, bare: bool = False) -> Iterator[S
     """
     with _own_clock(clock) as its_clock, listen(LOOPBACK, 0) as listener:
         app = build(its_clock, bare=bare)
-        server = _InThread(_config(app))
+        server = _InThread(_config(_cut_off_quietly(app)))
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox")
         url = _url_of(listener)
         thread.start()
@@ -211,7 +212,7 @@ def _url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none")
 
 
@@ -245,9 +246,20 @@ class _InThread(uvicorn.Server):
         """Closes everything without the pauses that a public server needs."""
         for server in self.servers:
             server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # lets the connections learn that they are lost
         for task in self.server_state.tasks:
             task.cancel()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        await asyncio.sleep(0)
+        await asyncio.gather(*self.server_state.tasks)
         await self.lifespan.shutdown()
+
+
+def _cut_off_quietly(app: ASGIApp) -> ASGIApp:
+    """A request that is cancelled because the sandbox stops is no error to report."""
+
+    async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return quiet

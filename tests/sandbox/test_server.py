@@ -80,6 +80,31 @@ def test_it_stops_while_a_client_holds_a_connection() -> None:
         assert monotonic() - started < 5
 
 
+def test_it_stops_while_a_request_is_under_way(caplog) -> None:
+    """The client's connection breaks, the block ends, and nothing is logged as an error."""
+    broken: list[Exception] = []
+    asked = threading.Event()
+
+    def ask(url: str) -> None:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+            client.sendall(b"POST /_sandbox/clock HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+            asked.set()
+            try:
+                assert client.recv(100) == b""
+            except OSError as error:
+                broken.append(error)
+
+    with running() as it:
+        thread = threading.Thread(target=ask, args=(it.url,))
+        thread.start()
+        asked.wait(5)
+        requests.get(f"{it.url}/_sandbox/clock", timeout=5)
+    thread.join(5)
+    assert not thread.is_alive()
+    assert [type(error) for error in broken] in ([], [ConnectionResetError])
+    assert caplog.records == []
+
+
 def test_time_stands_and_is_set_over_http(sandbox: Sandbox, http: Http) -> None:
     """GET tells it, POST sets or advances it, and both sides see the same."""
     before = sandbox.clock.now()
