@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,14 @@ from crm_sms.messages import fold
 from crm_sms.use_cases.process.words import Processing, Text
 
 
+@dataclass(slots=True)
+class _Group:
+    """The names of one text; `id` is its message's, None for a new one."""
+
+    names: set[str]
+    id: int | None = None
+
+
 def load(processing: Processing, connection: Connection, waiting: Sequence[Waiting]) -> list[Text]:
     """The texts that these inbox rows speak of, with every fact that is known of them.
 
@@ -25,66 +33,55 @@ def load(processing: Processing, connection: Connection, waiting: Sequence[Waiti
     """
     names = {row.text for row in waiting} | {row.message_key for row in waiting if row.message_key}
     processing.ledger.lock(connection, [f"text:{name}" for name in names])
-    owners = ledger_texts.owners_of(connection, names)
-    known = ledger_texts.aliases_of(connection, set(owners.values()))
-    groups: dict[object, set[str]] = {}
-    for row in waiting:
-        owner = _owner(connection, row, owners, known)
-        place: object = owner if owner is not None else row.text
-        group = groups.setdefault(place, set(known.get(owner, ())) if owner is not None else set())
-        group.add(row.text)
-    ids = {place for place in groups if isinstance(place, int)}
-    return of_groups(processing, connection, groups, ids)
+    ids = set(ledger_texts.owners_of(connection, names).values())
+    groups: dict[str, _Group] = {}
+    for number, aliases in ledger_texts.aliases_of(connection, ids).items():
+        groups |= dict.fromkeys(aliases, _Group(set(aliases), number))
+    for row in sorted(waiting, key=lambda row: (row.text, row.message_key or "")):
+        group = groups.setdefault(row.text, _Group({row.text}))
+        if row.message_key:
+            _join(connection, groups, group, row.message_key)
+    distinct = {id(group): group for group in groups.values()}
+    return of_groups(processing, connection, list(distinct.values()))
 
 
-def _owner(
-    connection: Connection, row: Waiting, owners: dict[str, int], known: dict[int, set[str]]
-) -> int | None:
-    """The message that an event belongs to, if there is one.
-
-    A text known by its id and one known by our key only turn out to be one here. A key that another
-    text with an id of its own has already is a key used twice: those stay two texts.
-    """
-    by_text = owners.get(row.text)
-    by_key = owners.get(row.message_key) if row.message_key else None
-    if by_key is None or by_key == by_text or known[by_key] != {row.message_key}:
-        return by_text
-    if by_text is not None:
-        ledger_texts.merge(connection, by_text, by_key)
-        names = known.pop(by_text)
-        known[by_key] |= names
-        owners.update(dict.fromkeys(names, by_key))
-    return by_key
+def _join(connection: Connection, groups: dict[str, _Group], group: _Group, key: str) -> None:
+    """Our key belongs to this text, unless a text with an id of its own has it already: then it was
+    used twice, and those stay two texts. A text known by our key only is this one."""
+    other = groups.setdefault(key, group)
+    if other is not group and other.names == {key}:
+        if group.id and other.id:
+            ledger_texts.merge(connection, lost=group.id, kept=other.id)
+        group.id = other.id or group.id
+        groups[key] = group
+    if groups[key] is group:
+        group.names.add(key)
 
 
 def by_ids(processing: Processing, connection: Connection, ids: Collection[int]) -> list[Text]:
     """These messages, loaded as if one of their events were waiting."""
     found = ledger_texts.aliases_of(connection, ids)
-    groups: dict[object, set[str]] = {id: names for id, names in found.items()}
-    return of_groups(processing, connection, groups, set(ids))
+    return of_groups(processing, connection, [_Group(names, id) for id, names in found.items()])
 
 
 def of_groups(
-    processing: Processing,
-    connection: Connection,
-    groups: dict[object, set[str]],
-    ids: Collection[int],
+    processing: Processing, connection: Connection, groups: Sequence[_Group]
 ) -> list[Text]:
-    """One text per group of aliases; a group that has a message already stands under its id."""
-    facts = of_texts(connection, {alias for group in groups.values() for alias in group})
-    stored = ledger_texts.stored(connection, ids)
+    """One text per group of names; a group that has a message already stands under its id."""
+    facts = of_texts(connection, {name for group in groups for name in group.names})
+    stored = ledger_texts.stored(connection, {group.id for group in groups if group.id})
     texts = []
-    for place, aliases in groups.items():
-        own = [fact for alias in aliases for fact in facts.get(alias, [])]
+    for group in groups:
+        own = dict(fact for name in group.names for fact in facts.get(name, []))
         if not own:
             continue
-        text = Text(set(aliases), dict(own), fold([event for _, event in own]))
-        text.stored = stored.get(place) if isinstance(place, int) else None
+        text = Text(group.names, own, fold(list(own.values())))
+        text.stored = stored.get(group.id or 0)
         text.id = text.stored.id if text.stored else 0
         text.thread = _thread(processing.ledger, text)
         text.said = _said(processing, text)
         texts.append(text)
-    _name(processing.ledger, connection, texts)
+    _name(connection, texts)
     return texts
 
 
@@ -101,19 +98,13 @@ def _said(processing: Processing, text: Text) -> OptOutType | None:
     return next((kind for kind in OptOutType if kind in said), None)
 
 
-def _name(ledger: Ledger, connection: Connection, texts: Sequence[Text]) -> None:
+def _name(connection: Connection, texts: Sequence[Text]) -> None:
     """Settle each text's key: ours if the sender gave one that no other text has, else the id.
 
     A key that a CRM may have seen stays, whatever is learnt later: one text leaves one record.
     """
-    wanted = {text.message.key for text in texts if text.message.key not in text.aliases}
-    taken = set(ledger_texts.owners_of(connection, wanted))
     for text in texts:
-        key = text.message.key
-        if key in text.aliases or key not in taken:
-            text.aliases.add(key)
-            taken.add(key)
-        else:
+        if text.message.key not in text.aliases:
             text.message = replace(text.message, key=min(text.aliases))
     renamed = {
         text.id: text for text in texts if text.stored and text.stored.key != text.message.key
