@@ -104,16 +104,21 @@ def _judge(section: Section, description: ObjectDescription | None, targets: Tar
     if description is None or (whole and not starred):
         fields = section.fields if starred else ()
         return _Judgement(replace(section, fields=fields), whole, whole if starred else [])
-    problems, blocking, kept = list(whole), list(whole), []
-    for field in section.fields:
-        found = list(_of_the_field(section, field, description, targets))
-        said = [_problem(section, field, misfit) for misfit in found]
-        problems += said
-        blocking += said if field.required else []
-        if field.required or not any(misfit.unusable for misfit in found):
-            known = description.fields.get(field.name)
-            kept.append(fitted(field, known) if known else field)
-    return _Judgement(replace(section, fields=tuple(kept)), problems, blocking)
+    judgement = _Judgement(section, list(whole), list(whole))
+    kept = [
+        fitted(field, description.fields.get(field.name))
+        for field in section.fields
+        if _keep(judgement, field, list(_of_the_field(section, field, description, targets)))
+    ]
+    return replace(judgement, section=replace(section, fields=tuple(kept)))
+
+
+def _keep(judgement: _Judgement, field: MappedField, found: list[Misfit]) -> bool:
+    """Whether the field stays; what is wrong with it is added to the judgement."""
+    said = [_problem(judgement.section, field, misfit) for misfit in found]
+    judgement.problems.extend(said)
+    judgement.blocking.extend(said if field.required else [])
+    return field.required or not any(misfit.unusable for misfit in found)
 
 
 def _problem(section: Section, field: MappedField, misfit: Misfit) -> Problem:

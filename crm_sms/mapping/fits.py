@@ -45,8 +45,10 @@ class Targets:
     ours: frozenset[str]
 
 
-def fitted(field: MappedField, description: FieldDescription) -> MappedField:
-    """The field with the bounds that the CRM sets."""
+def fitted(field: MappedField, description: FieldDescription | None) -> MappedField:
+    """The field with the bounds that the CRM sets, where it has the field."""
+    if description is None:
+        return field
     restricted = description.type is FieldType.PICKLIST and description.restricted
     return replace(
         field,

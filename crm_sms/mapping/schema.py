@@ -68,15 +68,18 @@ def _checked(section: str, rules: frozenset[WriteRule], spec: FieldSpec) -> Fiel
         raise ValueError(f"rule {spec.rule} cannot be kept here; use {' or '.join(sorted(rules))}")
     if spec.record and not scope.has("message"):
         raise ValueError("record is known of texts only; remove the field")
-    expression = spec.compiled(scope)
-    if isinstance(expression, RecordName):
-        return spec
+    source = spec.compiled(scope)
+    if isinstance(source, Expression):
+        _refuse_what_cannot_be_written(spec, source)
+    return spec
+
+
+def _refuse_what_cannot_be_written(spec: FieldSpec, expression: Expression) -> None:
     if expression.kind is Kind.RECORD:
         raise ValueError(f"{spec.value} is a whole record; name one of its parts")
     lacking = [member for member in expression.members if member not in spec.values]
     if spec.values and lacking and spec.otherwise is None:
         raise ValueError(f"values lacks {', '.join(lacking)}; add them, or otherwise")
-    return spec
 
 
 def _checked_when(source: str) -> str:

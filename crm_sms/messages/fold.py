@@ -6,14 +6,22 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any
 
-from crm_sms.events import RANK, Click, ClickClass, Direction, Event, EventKind, Metadata, Status
+from crm_sms.events import (
+    RANK,
+    Click,
+    ClickClass,
+    Direction,
+    ErrorClass,
+    Event,
+    EventKind,
+    Metadata,
+    Status,
+)
 from crm_sms.messages.clicks import classify
 from crm_sms.messages.message import Message
 from crm_sms.phone import Address, AddressKind
-
-_T = TypeVar("_T")
 
 _SPEAKS_OF_THE_TEXT = frozenset({EventKind.STATUS, EventKind.REPLY, EventKind.SNAPSHOT})
 _ARRIVED = frozenset({Status.DELIVERED, Status.READ})
@@ -28,6 +36,7 @@ _BEST_ADDRESS = (
     AddressKind.NAME,
     AddressKind.UNPARSABLE,
 )
+_UNSAID = {Direction.OUTBOUND: Status.UNKNOWN, Direction.INBOUND: Status.RECEIVED}
 _NO_METADATA = Metadata()
 _METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
 _receipt = attrgetter("received_at")
@@ -61,11 +70,10 @@ def fold(events: Collection[Event]) -> Message:
     """
     facts = sorted(events, key=_age, reverse=True)
     told = [fact for fact in facts if fact.kind in _SPEAKS_OF_THE_TEXT]
-    stated = [fact for fact in told if fact.status is not None]
-    inbound = any([fact.direction is Direction.INBOUND for fact in facts])
-    status, conflict = _current(stated, inbound)
-    deciding = [fact for fact in stated if fact.status is status]
-    error = _first([f if f.error_code or f.error_class else None for f in deciding])
+    direction = _direction(facts)
+    status, conflict = _current(told, direction)
+    deciding = [fact for fact in told if fact.status is status]
+    error_code, error_class = _error(deciding)
     received_at = min(map(_receipt, facts))
     delivered_at = _first_sign(told, _ARRIVED)
     clicked_at = _human_clicks(facts, delivered_at)
@@ -74,27 +82,27 @@ def fold(events: Collection[Event]) -> Message:
         key=message_key(facts),
         provider=newest.provider,
         account=newest.account,
-        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+        direction=direction,
         status=status,
         occurred_at=_provider_time(told) or received_at,
         received_at=received_at,
-        provider_message_id=_first([fact.provider_message_id for fact in facts]),
-        provider_status=_first([fact.provider_status for fact in deciding]),
+        provider_message_id=_newest(facts, "provider_message_id"),
+        provider_status=_newest(deciding, "provider_status"),
         conflict=conflict,
-        sender=_address([fact.sender for fact in facts]),
-        recipient=_address([fact.recipient for fact in facts]),
-        body=_first([fact.body for fact in facts]),
-        media_count=_first([_media_count(fact) for fact in facts]),
-        segments=_first([fact.segments for fact in facts]),
-        price=_first([fact.price for fact in facts]),
-        sent_at=None if inbound else _sent_at(told),
+        sender=_address(facts, "sender"),
+        recipient=_address(facts, "recipient"),
+        body=_newest(facts, "body"),
+        media_count=_media_count(facts),
+        segments=_newest(facts, "segments"),
+        price=_newest(facts, "price"),
+        sent_at=_sent_at(told, direction),
         delivered_at=delivered_at,
         first_clicked_at=min(clicked_at, default=None),
         last_clicked_at=max(clicked_at, default=None),
         click_count=len(clicked_at),
-        error_code=error.error_code if error else None,
-        error_class=error.error_class if error else None,
-        metadata=_merged([fact.metadata for fact in facts]),
+        error_code=error_code,
+        error_class=error_class,
+        metadata=_merged(facts),
         verified=any([fact.verified for fact in facts]),
     )
 
@@ -103,33 +111,46 @@ def _age(fact: Event) -> tuple[bool, datetime, str]:
     return (fact.kind is EventKind.SNAPSHOT, fact.received_at, fact.key)
 
 
-def _first(values: Iterable[_T | None]) -> _T | None:
-    for value in values:
+def _newest(facts: Iterable[Any], name: str) -> Any:
+    """The first that is given; facts come newest first."""
+    for fact in facts:
+        value = getattr(fact, name)
         if value is not None:
             return value
     return None
 
 
-def _current(stated: Sequence[Event], inbound: bool) -> tuple[Status, bool]:
+def _direction(facts: Iterable[Event]) -> Direction:
+    """Outbound is also what facts say that do not know: one that says inbound does."""
+    inbound = any([fact.direction is Direction.INBOUND for fact in facts])
+    return Direction.INBOUND if inbound else Direction.OUTBOUND
+
+
+def _current(told: Sequence[Event], direction: Direction) -> tuple[Status, bool]:
     """Where the text stands, and whether what is final was contradicted.
 
     An arrival beats every other final: after `failed` it is a late receipt, and a `failed` after
     it is not believed. `canceled` holds only for a text that had not begun to leave. Of other
     finals the first stands, by the provider's time if given, else by receipt, then by key.
     """
-    seen = {fact.status for fact in stated if fact.status}
+    seen = {fact.status for fact in told if fact.status}
     if not seen:
-        return (Status.RECEIVED if inbound else Status.UNKNOWN), False
-    canceled_too_late = Status.CANCELED in seen and not seen.isdisjoint(_TOO_LATE_TO_CANCEL)
-    ends = {Status.DELIVERED if end is Status.READ else end for end in seen & _SOFT_FINALS}
-    conflict = canceled_too_late or len(ends) > 1
-    if canceled_too_late:
+        return _UNSAID[direction], False
+    conflict = _contradictory(seen)
+    if not seen.isdisjoint(_TOO_LATE_TO_CANCEL):
         seen.discard(Status.CANCELED)
     finals = seen & _FINALS
     if len(finals) < 2 or finals & _ARRIVED:
         return max(finals & _ARRIVED or seen, key=_rank), conflict
-    first = min([fact for fact in stated if fact.status in finals], key=_stated_at)
+    first = min([fact for fact in told if fact.status in finals], key=_stated_at)
     return first.status or Status.UNKNOWN, conflict
+
+
+def _contradictory(seen: set[Status]) -> bool:
+    """Whether two ends were told, or a cancellation of what had left; reading is arriving."""
+    ends = {Status.DELIVERED if end is Status.READ else end for end in seen & _SOFT_FINALS}
+    canceled_too_late = Status.CANCELED in seen and not seen.isdisjoint(_TOO_LATE_TO_CANCEL)
+    return canceled_too_late or len(ends) > 1
 
 
 def _stated_at(fact: Event) -> tuple[datetime, str]:
@@ -138,12 +159,21 @@ def _stated_at(fact: Event) -> tuple[datetime, str]:
     return (at or fact.received_at, fact.key)
 
 
+def _error(deciding: Iterable[Event]) -> tuple[str | None, ErrorClass | None]:
+    for fact in deciding:
+        if fact.error_code or fact.error_class:
+            return fact.error_code, fact.error_class
+    return None, None
+
+
 def _first_sign(told: Iterable[Event], statuses: frozenset[Status]) -> datetime | None:
     signs = [f for f in told if f.status in statuses and f.kind is not EventKind.SNAPSHOT]
     return min([fact.occurred_at or fact.received_at for fact in signs], default=None)
 
 
-def _sent_at(told: Sequence[Event]) -> datetime | None:
+def _sent_at(told: Sequence[Event], direction: Direction) -> datetime | None:
+    if direction is Direction.INBOUND:
+        return None
     said = [fact.sent_at for fact in told if fact.sent_at]
     return min(said) if said else _first_sign(told, _LEFT)
 
@@ -152,22 +182,23 @@ def _provider_time(told: Iterable[Event]) -> datetime | None:
     return min([at for fact in told if (at := fact.occurred_at or fact.sent_at)], default=None)
 
 
-def _address(addresses: Iterable[Address | None]) -> Address | None:
-    known = [address for address in addresses if address]
+def _address(facts: Iterable[Event], end: str) -> Address | None:
+    known = [address for fact in facts if (address := getattr(fact, end))]
     return min(known, key=lambda address: _BEST_ADDRESS.index(address.kind), default=None)
 
 
-def _media_count(fact: Event) -> int | None:
-    return len(fact.media) if fact.media_count is None and fact.media else fact.media_count
+def _media_count(facts: Iterable[Event]) -> int | None:
+    for fact in facts:
+        if fact.media_count is not None or fact.media:
+            return len(fact.media) if fact.media_count is None else fact.media_count
+    return None
 
 
-def _merged(given: Iterable[Metadata]) -> Metadata:
-    known = [metadata for metadata in given if metadata != _NO_METADATA]
+def _merged(facts: Iterable[Event]) -> Metadata:
+    known = [fact.metadata for fact in facts if fact.metadata != _NO_METADATA]
     if not known or all(metadata == known[0] for metadata in known):
         return known[0] if known else _NO_METADATA
-    return Metadata(
-        **{name: _first([getattr(m, name) for m in known]) for name in _METADATA_FIELDS}
-    )
+    return Metadata(**{name: _newest(known, name) for name in _METADATA_FIELDS})
 
 
 def _human_clicks(facts: Iterable[Event], delivered_at: datetime | None) -> list[datetime]:
