@@ -7,7 +7,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -97,8 +97,17 @@ def bootstrap(folder: Path, environ: Mapping[str, str]) -> App:
         providers=BuiltOnUse(
             settings.providers, partial(_adapter, plugins.PROVIDERS, "providers", called_at, clock)
         ),
-        crms=BuiltOnUse(settings.crms, partial(_adapter, plugins.CRMS, "crms", {}, clock)),
+        crms=_crms(settings, clock),
     )
+
+
+def own_clients(app: App) -> App:
+    """The same installation with CRM clients of its own: one serves one thread at a time."""
+    return replace(app, crms=_crms(app.settings, app.clock))
+
+
+def _crms(settings: Settings, clock: Clock) -> Mapping[str, Crm]:
+    return BuiltOnUse(settings.crms, partial(_adapter, plugins.CRMS, "crms", {}, clock))
 
 
 def _adapter(

@@ -1,0 +1,43 @@
+"""`crm-sms db`: the ledger's schema."""
+
+from __future__ import annotations
+
+import typer
+
+from crm_sms.cli.installation import installation
+from crm_sms.cli.screen import PARKED, AsJson, answer
+
+db = typer.Typer(help="Look after the ledger's schema.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.add_typer(db, name="db")
+
+
+@db.command()
+def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Bring the ledger to the schema of this program. Safe to repeat."""
+    from crm_sms.ledger import schema
+
+    with installation(ctx, any_schema=True) as app:
+        before = schema.current(app.ledger)
+        after = schema.upgrade(app.ledger)
+    line = f"the ledger is at schema {after}" + ("" if before == after else f", was {before}")
+    answer({"before": before, "revision": after}, as_json, lambda: [line])
+
+
+@db.command()
+def current(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Say which schema the ledger has, and which one this program needs. Ends with 3 if they
+    differ."""
+    from crm_sms.ledger import schema
+
+    with installation(ctx, any_schema=True) as app:
+        found, needed = schema.current(app.ledger), schema.head()
+    document = {"revision": found, "needed": needed, "current": found == needed}
+    advice = "" if found == needed else "; run: crm-sms db upgrade"
+    line = f"the ledger is at schema {found or 'none'}, this program needs {needed}{advice}"
+    answer(document, as_json, lambda: [line])
+    if found != needed:
+        raise typer.Exit(PARKED)

@@ -1,0 +1,42 @@
+"""The installation that a command works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from crm_sms.bootstrap import App
+
+
+@contextmanager
+def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[App]:
+    """The one in the folder, open; its ledger must have this program's schema unless `any_schema`.
+
+    Raises BadSettings or WrongSchema.
+    """
+    from crm_sms import logs
+    from crm_sms.bootstrap import bootstrap
+    from crm_sms.ledger import schema
+
+    logs.configure()
+    app = bootstrap(ctx.obj, os.environ)
+    try:
+        if not any_schema:
+            schema.require(app.ledger)
+        yield app
+    finally:
+        app.close()
+
+
+def wake(app: App) -> None:
+    """Tell a worker that there is something to do."""
+    from crm_sms.engine.wake import wake_of
+
+    waker = wake_of(app.ledger)
+    waker.notify()
+    waker.close()

@@ -1,0 +1,93 @@
+"""`crm-sms sync`, `process` and `deliver`: each job once, as cron or an admin calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from crm_sms.cli.installation import installation, wake
+from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, bars, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crm_sms.bootstrap import App
+    from crm_sms.engine.jobs import Once
+
+sync = typer.Typer(help="Pull from the CRMs, once.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.add_typer(sync, name="sync")
+    app.command()(process)
+    app.command()(deliver)
+
+
+@sync.command()
+def people(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Bring the mirror up to date: people, owners, opportunities, as far as they changed."""
+    with installation(ctx) as app:
+        done = _once(app, "sync people")
+        wake(app)
+    _report(done, as_json)
+
+
+@sync.command(name="all")
+def sync_all(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Pull, process and deliver, once: what cron calls where no worker runs.
+
+    Records do not wait for company here: cron has gathered them.
+    """
+    from crm_sms.engine.jobs import JOBS, without_windows
+
+    with installation(ctx) as app:
+        done = _once(without_windows(app), *(job.name for job in JOBS))
+    _report(done, as_json)
+
+
+def process(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Plan what waits in the inbox: match texts to people, say what the CRMs should hold."""
+    with installation(ctx) as app:
+        done = _once(app, "process")
+        wake(app)
+    _report(done, as_json)
+
+
+def deliver(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Write what is due to the CRMs. Records whose window has not ended yet keep waiting."""
+    with installation(ctx) as app:
+        done = _once(app, "deliver")
+    _report(done, as_json)
+
+
+def _once(app: App, *names: str) -> list[Once]:
+    from crm_sms.engine.jobs import once
+
+    with bars() as tell:
+        return once(app, names, tell)
+
+
+def _report(done: list[Once], as_json: bool) -> None:
+    answer(_document(done), as_json, lambda: _lines(done))
+    if any(one.failure for one in done):
+        raise typer.Exit(FAILED)
+    if any(one.parked for one in done):
+        raise typer.Exit(PARKED)
+
+
+def _document(done: list[Once]) -> dict[str, Any]:
+    """By job, then by CRM where a job runs for each; `failure` is empty if there was none."""
+    document: dict[str, Any] = {}
+    for one in done:
+        place = document.setdefault(one.job.replace(" ", "_"), {})
+        place = place.setdefault(one.crm, {}) if one.crm else place
+        place |= {"report": one.report, "failure": one.failure}
+    return document
+
+
+def _lines(done: list[Once]) -> Iterator[str]:
+    for one in done:
+        name = f"{one.job} {one.crm}".strip()
+        yield f"{name}: {one.failure or counted(one.report)}"

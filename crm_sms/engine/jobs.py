@@ -1,0 +1,178 @@
+"""The table of jobs: what each does, how often, what wakes it; and each of them once.
+
+A job looks at what is stored and does what is missing, so it can run at any moment, twice at once,
+or again after a kill; who calls it needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from crm_sms.bootstrap import App, delivery, processing, syncing
+from crm_sms.errors import CrmSmsError
+from crm_sms.ledger import inbox, outbox
+from crm_sms.settings import WindowSettings, WorkerSettings
+from crm_sms.use_cases.deliver import DeliveryReport, deliver
+from crm_sms.use_cases.process import ProcessReport, process
+from crm_sms.use_cases.status import paused_until, waiting
+from crm_sms.use_cases.sync_people import SyncReport, sync_people
+
+EVENTS = "events"
+"""What wakes a job besides the end of another one: something new in the inbox."""
+
+Report = SyncReport | ProcessReport | DeliveryReport
+
+Progress = Callable[[str, int, "int | None"], None]
+"""Hears of (what, so much done, of how much if known) between commits; may raise to end the run."""
+
+Run = Callable[[Progress], Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`prepare` puts together what the runs for one CRM ("" if not `per_crm`) need; a run does all
+    that is to be done. `due` is when there is something to do next, None if nothing is known."""
+
+    name: str
+    prepare: Callable[[App, str], Run]
+    every_s: Callable[[WorkerSettings], float]
+    per_crm: bool = True
+    woken_by: tuple[str, ...] = ()
+    due: Callable[[App, str], datetime | None] | None = None
+
+    def crms(self, app: App) -> tuple[str, ...]:
+        """What it runs for, one after the other."""
+        return tuple(app.settings.crms) if self.per_crm else ("",)
+
+
+def _sync(app: App, crm: str) -> Run:
+    prepared = syncing(app, crm)
+
+    def run(progress: Progress) -> Report:
+        return sync_people(
+            prepared, progress=lambda part, done, total: progress(f"{crm} {part}", done, total)
+        )
+
+    return run
+
+
+def _process(app: App, _: str) -> Run:
+    prepared = processing(app)
+
+    def run(progress: Progress) -> Report:
+        with app.ledger.read() as connection:
+            total, _ = inbox.backlog(connection)
+        done = 0
+
+        def tell(events: int) -> None:
+            nonlocal done
+            done += events
+            progress("events", done, max(done, total))
+
+        return process(prepared, progress=tell)
+
+    return run
+
+
+def _deliver(app: App, crm: str) -> Run:
+    prepared = delivery(app, crm)
+
+    def run(progress: Progress) -> Report:
+        with app.ledger.read() as connection:
+            total = waiting(connection, crm)
+        report = DeliveryReport()
+        while True:
+            last = deliver(prepared, most_requests=1)
+            _add(report, last)
+            done = report.done + report.unchanged + report.parked
+            progress(f"{crm} records", done, max(done, total))
+            if not last.requests or last.paused_until or last.failed:
+                return report
+
+    return run
+
+
+def _add(report: DeliveryReport, last: DeliveryReport) -> None:
+    for field in fields(report):
+        value = getattr(last, field.name)
+        counts = isinstance(value, int)
+        setattr(report, field.name, getattr(report, field.name) + value if counts else value)
+
+
+def _due(app: App, crm: str) -> datetime | None:
+    with app.ledger.read() as connection:
+        due, until = outbox.next_due(connection, crm), paused_until(connection, crm)
+    return max(due, until) if due and until else due
+
+
+JOBS = (
+    Job("sync people", _sync, lambda worker: worker.sync_s),
+    Job(
+        "process",
+        _process,
+        lambda worker: worker.poll_s,
+        per_crm=False,
+        woken_by=(EVENTS, "sync people"),
+    ),
+    Job(
+        "deliver",
+        _deliver,
+        lambda worker: worker.poll_s,
+        woken_by=("process", "sync people"),
+        due=_due,
+    ),
+)
+"""Every job, in the order in which one leaves work for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What became of one run; `failure` says what went wrong and what to do."""
+
+    job: str
+    crm: str
+    report: Report | None = None
+    failure: str = ""
+
+    @property
+    def parked(self) -> int:
+        """How many records this run had to park."""
+        match self.report:
+            case DeliveryReport(parked=rows) | ProcessReport(refused=rows):
+                return rows
+        return 0
+
+
+def once(app: App, names: Collection[str], progress: Progress) -> list[Once]:
+    """Run the jobs of these names, one after the other; one that fails stops no other."""
+    return [
+        _run(app, job, crm, progress) for job in JOBS if job.name in names for crm in job.crms(app)
+    ]
+
+
+def _run(app: App, job: Job, crm: str, progress: Progress) -> Once:
+    try:
+        report = job.prepare(app, crm)(progress)
+    except CrmSmsError as error:
+        return Once(job.name, crm, failure=str(error))
+    return Once(job.name, crm, report, failure_of(report))
+
+
+def failure_of(report: Report) -> str:
+    """What kept a run from doing all it found, if something did."""
+    if not isinstance(report, DeliveryReport):
+        return ""
+    if report.failed or report.paused_until is None:
+        return report.failed
+    until = report.paused_until.isoformat(" ", "seconds")
+    return f"the CRM does not answer; nothing is lost, the first run after {until} goes on"
+
+
+def without_windows(app: App) -> App:
+    """The installation with no record waiting for company."""
+    none = WindowSettings(opt_outs=0, tasks=0, timeline=0, roll_ups=0)
+    kept = app.settings.windows.opt_out_quota
+    windows = none.model_copy(update={"opt_out_quota": kept})
+    return replace(app, settings=app.settings.model_copy(update={"windows": windows}))
