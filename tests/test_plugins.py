@@ -25,15 +25,17 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[crm_sms.sms]\nacme = {module}:Acme\n")
         monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setitem(sys.modules, module, None)  # so that it is forgotten after the test
+        del sys.modules[module]
 
     return put
 
 
 def test_an_installed_adapter_is_found(install: Install) -> None:
     """Any distribution that declares the entry point counts, without a list in the core."""
-    install("acme_sms", "class Acme: pass\n")
+    install("acme_found", "class Acme: pass\n")
     found = plugins.adapter(plugins.PROVIDERS, "acme")
-    assert (found.__module__, found.__name__) == ("acme_sms", "Acme")
+    assert (found.__module__, found.__name__) == ("acme_found", "Acme")
 
 
 def test_an_unknown_name_lists_what_is_installed(install: Install) -> None:
