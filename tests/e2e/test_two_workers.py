@@ -1,0 +1,141 @@
+"""Two processors and two deliverers at once, on PostgreSQL, with a transaction held open."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import func, select
+
+from crm_sms.bootstrap import delivery, processing
+from crm_sms.events import Status
+from crm_sms.ledger.facts import append
+from crm_sms.ledger.inbox import backlog
+from crm_sms.ledger.outbox import Turn, candidates, claim
+from crm_sms.ledger.tables import messages
+from crm_sms.testing.world import CRM, World, bootstrap
+from crm_sms.use_cases.deliver import deliver
+from crm_sms.use_cases.deliver.claiming import take_turn
+from crm_sms.use_cases.deliver.pausing import last_throttle
+from crm_sms.use_cases.process import process
+
+PEOPLE = 20
+
+
+def number(n: int) -> str:
+    """The nth person's number."""
+    return f"+120255501{n:02}"
+
+
+def populate(world: World) -> list[str]:
+    """Twenty contacts whom the mirror knows."""
+    ids = world.create(
+        "Contact",
+        *({"LastName": f"C{n}", "MobilePhone": number(n)} for n in range(PEOPLE)),
+    )
+    world.advance(600)
+    world.sync()
+    return ids
+
+
+def test_two_processors_share_a_backlog_without_loss_or_double(postgres_world: World) -> None:
+    """Both fold facts of the same texts and people; the sums and records are those of one."""
+    world = postgres_world
+    ids = populate(world)
+    for n in range(PEOPLE):
+        for status in (Status.QUEUED, Status.SENT, Status.DELIVERED):
+            world.receive(world.outbound(number(n), f"SM{n}", status))
+        world.receive(world.reply(number(n), f"SR{n}a"), world.reply(number(n), f"SR{n}b"))
+    start = threading.Barrier(2)
+
+    def run() -> None:
+        app = bootstrap(world.app.folder, {})
+        start.wait()
+        for _ in range(200):
+            if process(processing(app), most_batches=1).events == 0:
+                break
+        app.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(run) for _ in range(2)]:
+            job.result()
+    world.settle(rounds=2)
+    assert len(world.records("SMS_Message__c")) == 3 * PEOPLE
+    assert len(world.tasks()) == PEOPLE
+    for id in ids:
+        record = world.record("Contact", id)
+        assert (record["SMS_Sent_Count__c"], record["SMS_Reply_Count__c"]) == (1, 2)
+
+
+def test_an_event_in_a_transaction_held_open_is_not_passed_over(postgres_world: World) -> None:
+    """A lower event number that commits after a higher one was processed is processed too."""
+    world = postgres_world
+    populate(world)
+    ledger = world.app.ledger
+    with ledger.write("receive") as held:
+        append(ledger, held, [world.outbound(number(0), "SM1", Status.SENT)], world.now)
+        world.receive(world.outbound(number(0), "SM1", Status.DELIVERED))
+        assert world.process().events == 1
+    assert world.process().events == 1
+    world.settle()
+    [message] = world.records("SMS_Message__c")
+    assert message["Status__c"] == "Delivered"
+    with ledger.read() as connection:
+        assert backlog(connection)[0] == 0
+        assert connection.execute(select(func.count()).select_from(messages)).scalar_one() == 1
+
+
+def test_two_deliverers_write_every_row_once(postgres_world: World) -> None:
+    """Rows are leased to one of them; no record is made twice, no partition is in two requests."""
+    world = postgres_world
+    populate(world)
+    for n in range(PEOPLE):
+        world.receive(world.outbound(number(n), f"SM{n}"), world.reply(number(n), f"SR{n}"))
+    world.process()
+    world.advance(61)
+    world.fault("latency", ms=20)
+    start = threading.Barrier(2)
+
+    def run() -> int:
+        app = bootstrap(world.app.folder, {})
+        start.wait()
+        done = deliver(delivery(app, CRM)).done
+        app.close()
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        done = sum(job.result() for job in [pool.submit(run) for _ in range(2)])
+    world.clear_faults()
+    rest = world.deliver().done
+    assert len(world.records("SMS_Message__c")) == 2 * PEOPLE
+    assert len(world.tasks()) == PEOPLE
+    assert done + rest == 5 * PEOPLE  # two texts, a task, an entry and the sums of each
+
+
+def test_rows_of_an_account_under_way_wait_for_it(postgres_world: World) -> None:
+    """While one request writes for an account, another one takes only other accounts' rows."""
+    world = postgres_world
+    [account] = world.create("Account", {"Name": "Acme"})
+    world.create(
+        "Contact",
+        {"LastName": "A", "MobilePhone": number(1), "AccountId": account},
+        {"LastName": "B", "MobilePhone": number(2), "AccountId": account},
+        {"LastName": "C", "MobilePhone": number(3)},
+    )
+    world.advance(600)
+    world.sync()
+    world.receive(world.outbound(number(1), "SM1"))
+    world.process()
+    world.advance(61)
+    job = delivery(world.app, CRM)
+    turn = take_turn(job, last_throttle(job), world.now)
+    first = Turn(**{name: getattr(turn, name) for name in Turn.__slots__} | {"holder": "1"})
+    with world.app.ledger.write("deliver.claim") as connection:
+        mine = candidates(connection, first)
+        claim(world.app.ledger, connection, first, mine)
+    world.receive(world.outbound(number(2), "SM2"), world.outbound(number(3), "SM3"))
+    world.process()
+    world.advance(61)
+    world.deliver()
+    [message] = world.records("SMS_Message__c")
+    assert message["To__c"] == number(3)
