@@ -53,7 +53,10 @@ REFUSED_BY_THE_JUDGE = [
     "UPDATE Contact SET Name = 'x'",
 ]
 
-KEYWORDS = "SELECT FROM COUNT WHERE AND OR NOT IN ORDER BY NULLS LIMIT OFFSET".split()
+KEYWORDS = (
+    *("SELECT", "FROM", "COUNT", "WHERE", "AND", "OR", "NOT", "IN"),
+    *("ORDER", "BY", "NULLS", "LIMIT", "OFFSET"),
+)
 
 Judge = Callable[[Sequence[str]], set[str]]
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call
-from crm_sms.sandbox.salesforce.desk import Desk, json_object
+from crm_sms.sandbox.salesforce.desk import Desk, flag, json_object
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.records import as_record, external_field, find, put
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, no_such_column
@@ -163,10 +163,7 @@ def _job(do: Callable[..., dict[str, Any]], *given: Any) -> Job:
 
 
 def _answer(desk: Desk, call: Call, jobs: list[Job]) -> Answer:
-    all_or_none = call.body.get("allOrNone", False)
-    if not isinstance(all_or_none, bool):
-        raise RequestRefused("JSON_PARSER_ERROR", "allOrNone must be a boolean")
-    return Answer(body=run(desk, jobs, all_or_none=all_or_none))
+    return Answer(body=run(desk, jobs, all_or_none=flag(call.body, "allOrNone")))
 
 
 def _done(record_id: str) -> dict[str, Any]:

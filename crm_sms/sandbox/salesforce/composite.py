@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call, split_url
-from crm_sms.sandbox.salesforce.desk import Desk, json_object
+from crm_sms.sandbox.salesforce.desk import Desk, flag, json_object
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 
 MAX_SUBREQUESTS = 25
@@ -23,7 +23,7 @@ def composite(dispatch: Callable[[Desk, Call], Answer], desk: Desk, call: Call) 
     """200 whatever the parts said; each has its own status."""
     body = json_object(call.body)
     parts = _checked(body.get("compositeRequest"))
-    all_or_none = body.get("allOrNone", False) is True
+    all_or_none = flag(body, "allOrNone")
     mark = desk.org.mark()
     answers: dict[str, Answer] = {}
     for part in parts:
@@ -88,7 +88,8 @@ def _one(
         version, path, params = split_url(_filled(part["url"], earlier))
         if path[:1] == ("composite",) and path[:2] != ("composite", "sobjects"):
             raise RequestRefused("INVALID_OPERATION", "A composite cannot hold a composite")
-        headers = {str(k).lower(): str(v) for k, v in part.get("httpHeaders", {}).items()}
+        given = json_object(part.get("httpHeaders") or {})
+        headers = {name.lower(): str(value) for name, value in given.items()}
         body = _filled(part.get("body"), earlier)
         return dispatch(desk, Call(part["method"], version, path, params, headers, body))
     except Refused as refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
@@ -98,6 +98,9 @@ def json_object(body: Any) -> dict[str, Any]:
     return body
 
 
-def with_path(call: Call, *path: str) -> Call:
-    """The same call at another path of the same version."""
-    return replace(call, path=path)
+def flag(body: dict[str, Any], name: str) -> bool:
+    """A boolean of the body that is false if not given, or 400."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise RequestRefused("JSON_PARSER_ERROR", f"{name} must be a boolean")
+    return value

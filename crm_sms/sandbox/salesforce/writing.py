@@ -177,10 +177,14 @@ class Writer:
         stamps = self.org.stamps(self.org.user_id, created=False)
         self.org.put(obj, row | stamps | {"IsDeleted": True})
         for child, field, held in children(self.org, row["Id"]):
+            # A child can hang on the record twice, and may have gone with another by now.
+            current = self.org.tables[child.name].rows[held["Id"]]
+            if current.get("IsDeleted"):
+                continue
             if field.cascade:
-                self._bin(child, held)
+                self._bin(child, current)
             else:
-                self.org.put(child, _merged(held, {field.name: None}) | stamps)
+                self.org.put(child, _merged(current, {field.name: None}) | stamps)
 
     def _primary_role(self, opportunity_id: str, contact_id: str) -> None:
         role = self.org.schema["OpportunityContactRole"]
