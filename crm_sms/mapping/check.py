@@ -135,8 +135,9 @@ def _missing_object(name: str) -> Misfit:
 
 
 def _missing_field(name: str, description: ObjectDescription) -> Misfit:
-    close = get_close_matches(name, description.fields, 1, cutoff=0.8)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    spelt = {known.casefold(): known for known in description.fields}
+    close = get_close_matches(name.casefold(), spelt, 1, cutoff=0.8)
+    hint = f"; did you mean {spelt[close[0]]}?" if close else ""
     return Misfit(
         f"there is no field {name}, or our user may not see it",
         f"make the field, or grant our user access to it{hint}",

@@ -15,6 +15,9 @@ LIST_SEPARATOR = ";"
 LONGEST_LINK = 255
 """Characters kept free in a cut text for each link that is filled in later."""
 
+LARGEST = 10**18
+"""Numbers have at most 18 digits in a CRM."""
+
 _CUT_MARK = "…"
 
 
@@ -99,6 +102,12 @@ def _finite(number: float) -> float:
     return number
 
 
+def _whole(number: int) -> int:
+    if abs(number) >= LARGEST:
+        raise ValueError("gives a number of more than 18 digits")
+    return number
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -106,7 +115,7 @@ def _same(value: Any) -> Any:
 _PLAIN: Mapping[type, Callable[[Any], Value]] = {
     type(None): _same,
     bool: _same,
-    int: _same,
+    int: _whole,
     float: _finite,
     datetime: instant,
     date: date.isoformat,

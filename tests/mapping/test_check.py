@@ -58,9 +58,10 @@ def test_a_hidden_optional_field_is_a_warning_and_skipped(
     assert checked.mapping.blocked_by(record) is None
 
 
-def test_a_misspelt_field_gets_a_hint(shipped_text: str, org: Org, reply: TextFacts) -> None:
+@pytest.mark.parametrize("spelt", ["Segment_s__c", "segments__C", "Segmnts__c"])
+def test_a_misspelt_field_gets_a_hint(shipped_text: str, org: Org, spelt: str) -> None:
     """A name that nearly exists is named in the remedy."""
-    own = Mapping.load(shipped_text.replace("Segments__c =", "Segment_s__c ="), "own.toml")
+    own = Mapping.load(shipped_text.replace("Segments__c =", f"{spelt} ="), "own.toml")
     assert "did you mean Segments__c?" in lines(check(own, org))[0]
 
 

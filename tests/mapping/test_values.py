@@ -50,6 +50,8 @@ def test_each_value_has_a_written_form(raw: object, written: object) -> None:
     [
         math.nan,
         math.inf,
+        10**18,
+        -(10**18),
         Decimal(1),
         {"a": 1},
         b"x",
