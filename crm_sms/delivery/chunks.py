@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crm_sms.ports import CrmLimits
 from crm_sms.records import Chunk, Lane, Op, Write
@@ -14,15 +14,39 @@ _GENTLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One write and what decides with whom it travels; `id` is the caller's own."""
+    """One write and what decides with whom it travels; `ids` are the caller's own."""
 
-    id: int
+    ids: tuple[int, ...]
     lane: Lane
     object: str
     op: Op
     key_field: str | None
     write: Write
     gentle: bool = False
+
+    @property
+    def is_opt_out(self) -> bool:
+        """Opt-outs travel by themselves."""
+        return self.lane is Lane.OPT_OUT
+
+
+def fold(parcels: Sequence[Parcel]) -> list[Parcel]:
+    """Lanes of one record become one write, the more urgent lane's; an opt-out stays alone."""
+    folded: dict[tuple[object, ...], Parcel] = {}
+    for parcel in parcels:
+        place = (parcel.object, parcel.op, parcel.key_field, parcel.write.key, parcel.is_opt_out)
+        folded[place] = _with(folded[place], parcel) if place in folded else parcel
+    return list(folded.values())
+
+
+def _with(one: Parcel, other: Parcel) -> Parcel:
+    return replace(
+        one,
+        ids=one.ids + other.ids,
+        lane=min(one.lane, other.lane),
+        write=replace(one.write, fields={**one.write.fields, **other.write.fields}),
+        gentle=one.gentle or other.gentle,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +81,7 @@ def pack(parcels: Sequence[Parcel], limits: CrmLimits, size: int) -> Request:
     boxes: dict[tuple[object, ...], list[_Box]] = {}
     left: list[Parcel] = []
     count = 0
-    for parcel in sorted(parcels, key=lambda parcel: parcel.lane):
+    for parcel in sorted(fold(parcels), key=lambda parcel: parcel.lane):
         if count < size and _place(parcel, boxes, limits):
             count += 1
         else:
@@ -68,8 +92,7 @@ def pack(parcels: Sequence[Parcel], limits: CrmLimits, size: int) -> Request:
 
 
 def _place(parcel: Parcel, boxes: dict[tuple[object, ...], list[_Box]], limits: CrmLimits) -> bool:
-    is_opt_out = parcel.lane is Lane.OPT_OUT
-    sort = (is_opt_out, parcel.object, parcel.op, parcel.key_field, parcel.gentle)
+    sort = (parcel.is_opt_out, parcel.object, parcel.op, parcel.key_field, parcel.gentle)
     alike = boxes.get(sort, [])
     if any(box.takes(parcel) for box in reversed(alike)):
         return True

@@ -144,7 +144,7 @@ def decide(prepared: Iterable[Prepared], found: Mapping[int, Found | None]) -> W
         work.fields[number] = fields
         work.parcels.append(
             Parcel(
-                id=number,
+                ids=(number,),
                 lane=one.claimed.lane,
                 object=one.row.object,
                 op=op,

@@ -114,9 +114,10 @@ def _write(delivery: Delivery, turn: Turn, throttle: Throttle, work: Work) -> tu
 
 def _by_id(request: Request, outcomes: Sequence[Sequence[Outcome]]) -> dict[int, Outcome]:
     return {
-        parcel.id: outcome
+        id: outcome
         for parcels, results in zip(request.parcels, outcomes, strict=True)
         for parcel, outcome in zip(parcels, results, strict=True)
+        for id in parcel.ids
     }
 
 
