@@ -60,7 +60,8 @@ def _with_capitals(accounts: Any) -> Any:
     if not isinstance(accounts, dict):
         return accounts
     merged: dict[Any, Any] = {}
-    for name, table in sorted(accounts.items(), key=lambda item: str(item[0]).startswith("ac")):
+    for name in sorted(accounts, key=str):  # capitals first, so that the variable's table wins
+        table = accounts[name]
         sid = f"AC{name[2:]}" if str(name).startswith("ac") else name
         below = merged.get(sid)
         if isinstance(below, dict) and isinstance(table, dict):

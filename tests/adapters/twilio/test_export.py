@@ -155,6 +155,14 @@ def test_an_inbound_message(read: Read, listed: dict[str, Any]) -> None:
     assert event.body == "STOP"
 
 
+@pytest.mark.parametrize("status", ["", "receiving", "arrived"])
+def test_what_came_in_is_received(read: Read, listed: dict[str, Any], status: str) -> None:
+    """Whatever Twilio calls it: a listed inbound message has come in."""
+    event = only_event(read(json.dumps([listed | {"direction": "inbound", "status": status}])))
+    assert event.status is Status.RECEIVED
+    assert event.provider_status == (status or None)
+
+
 @pytest.mark.parametrize(
     ("direction", "status", "expected"),
     [
@@ -253,7 +261,7 @@ def test_a_broken_message_costs_only_itself(
     assert second.event is not None
 
 
-LIKE_JSON = [b'{"sid": "SM1', b'{"sid": "SM\xff"}', b"{" * 9]
+LIKE_JSON = [b'{"sid": "SM1', b'{"sid": "SM1", "body": "\xff"}', b"{" * 9]
 UNLIKE_JSON = [b"nonsense", b"[1, 2]", b'"SM1"', b"null"]
 
 
@@ -360,7 +368,7 @@ def test_truncated_json_says_where(read: Read, listed: dict[str, Any]) -> None:
         b"PK\x03\x04",
         b'{\n"code": 20003,\n"message": "Authenticate"}',
         b"[" * 100_000,
-        b'[{"sid": "SM\xff"}]',
+        b'[{"sid": "SM1", "body": "\xff"}]',
         b'a,"b"c\nd,e,f',
     ],
 )
