@@ -15,12 +15,14 @@ _TAPBACKS = tuple(
         r"Removed an? (?:like|heart|dislike|laugh|exclamation|question mark) from .+",
         rf"Reacted \S{{1,12}} to {_QUOTED}",
         r"Removed \S{1,12} from [“\"].*",
-        # Google Messages: an emoji between invisible spaces, then the text it belongs to.
-        r"[\s\u200a-\u200d]*[^\w\s]{1,12}[\s\u200a-\u200d]* (?:to|removed from) [“\"].*",
+        r"[^\w\s]{1,12} (?:to|removed from) [“\"].*",
     )
 )
 """Reactions as phones spell them in English when the other side cannot show them; other languages
 make a task, which costs a glance and loses nothing."""
+
+_INVISIBLE = dict.fromkeys(range(0x200A, 0x200E))
+"""Google Messages wraps the emoji of a reaction in these; they go before anything is compared."""
 
 _AUTO_REPLIES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -43,7 +45,7 @@ def is_task_worthy(message: Message, opt_out_type: OptOutType | None) -> bool:
     """
     if message.direction is Direction.OUTBOUND or not message.verified or opt_out_type:
         return False
-    body = (message.body or "").strip()
+    body = (message.body or "").translate(_INVISIBLE).strip()
     if any(pattern.fullmatch(body) for pattern in _TAPBACKS):
         return False
     return not any(pattern.match(body) for pattern in _AUTO_REPLIES)

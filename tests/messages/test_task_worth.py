@@ -64,6 +64,8 @@ def test_keywords_make_no_task(kind: OptOutType) -> None:
         "👍 to “x”",
         "\u200a\u200b👍\u200b to “\u200ax\u200a”",
         "❤️ to “x”",
+        "👩\u200d💻 to “x”",
+        "👍 removed from “x”",
     ],
 )
 def test_reactions_make_no_task(body: str) -> None:
@@ -107,3 +109,22 @@ def test_auto_replies_make_no_task(body: str) -> None:
 def test_what_only_resembles_noise_is_worth_a_task(body: str | None) -> None:
     """A lone emoji is an answer, and a reply whose body is not known yet may be one."""
     assert is_task_worthy(replace(REPLY, body=body), None)
+
+
+@pytest.mark.parametrize(
+    ("piece", "worthy"),
+    [
+        ("\u200b", True),
+        (" ", True),
+        ("!", True),
+        ("“", True),
+        ("i'm ", True),
+        ("auto ", True),
+        ("\u200b👍 ", True),
+        ("Liked “", False),
+        ("(out of office) ", False),
+    ],
+)
+def test_endless_bodies_are_judged_like_short_ones(piece: str, worthy: bool) -> None:
+    """Whatever somebody repeats a hundred thousand times, no pattern gets lost in it."""
+    assert is_task_worthy(replace(REPLY, body=piece * 100_000), None) is worthy
