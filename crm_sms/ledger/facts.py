@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -20,9 +22,17 @@ from crm_sms.events import (
     OptOutType,
     Status,
 )
+from crm_sms.ledger.bulk import DriverValue, insert_many, next_ids
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import event_data, events, inbox, suppressions
+from crm_sms.ledger.types import microseconds
 from crm_sms.phone import Address, AddressKind, parse_address
+
+Place = tuple[str, str, str]
+"""Provider, account and key: what is unique to an event."""
+
+_METADATA_NAMES = tuple(field.name for field in fields(Metadata))
+_metadata_values = attrgetter(*_METADATA_NAMES)
 
 
 def text_alias(event: Event) -> str:
@@ -41,32 +51,29 @@ def append(
 
     An event counts as there if (provider, account, key) is; also the second of two alike in `new`.
     """
-    rows = {place(event): event for event in reversed(new)}
-    ids = _insert(ledger, connection, list(rows.values()))
-    fresh = [rows[taken] for taken in ids]
-    if fresh:
-        connection.execute(
-            event_data.insert(), [_data_row(ids[place(event)], event) for event in fresh]
-        )
-        connection.execute(
-            inbox.insert(), [{"event_id": number, "since": now} for number in ids.values()]
-        )
-    unseen = set(ids)
+    first = {place(event): event for event in reversed(new)}
+    fresh = _insert(ledger, connection, first)
+    data = [_data_row(number, first[taken]) for taken, number in fresh.items()]
+    insert_many(ledger, connection, event_data, data)
+    since = microseconds(now)
+    waiting = [{"event_id": number, "since": since} for number in fresh.values()]
+    insert_many(ledger, connection, inbox, waiting)
+    unseen = set(fresh)
     return [_taken_from(unseen, place(event)) for event in new]
 
 
-def _taken_from(unseen: set[tuple[str, str, str]], wanted: tuple[str, str, str]) -> bool:
+def _taken_from(unseen: set[Place], wanted: Place) -> bool:
     found = wanted in unseen
     unseen.discard(wanted)
     return found
 
 
-def place(event: Event) -> tuple[str, str, str]:
+def place(event: Event) -> Place:
     """What makes an event the same as another."""
     return event.provider, event.account, event.key
 
 
-def known(connection: Connection, new: Sequence[Event]) -> set[tuple[str, str, str]]:
+def known(connection: Connection, new: Sequence[Event]) -> set[Place]:
     """The places among those of `new` that are taken already."""
     wanted = set(map(place, new))
     found = select(events.c.provider, events.c.account, events.c.key).where(
@@ -77,62 +84,72 @@ def known(connection: Connection, new: Sequence[Event]) -> set[tuple[str, str, s
     return wanted & {(row[0], row[1], row[2]) for row in connection.execute(found)}
 
 
-def _insert(
-    ledger: Ledger, connection: Connection, new: Sequence[Event]
-) -> dict[tuple[str, str, str], int]:
+def _insert(ledger: Ledger, connection: Connection, new: Mapping[Place, Event]) -> dict[Place, int]:
+    """The numbers of those that were not there yet."""
     if not new:
         return {}
-    statement = (
-        ledger.insert(events)
-        .on_conflict_do_nothing(index_elements=["provider", "account", "key"])
-        .returning(events.c.id, events.c.provider, events.c.account, events.c.key)
-    )
-    result = connection.execute(statement, [_event_row(event) for event in new])
-    return {(row[1], row[2], row[3]): row[0] for row in result}
+    numbers = next_ids(ledger, connection, events, len(new))
+    # In one order, so that two processes that store the same callbacks cannot wait for each other.
+    placed = dict(zip(sorted(new), numbers, strict=True))
+    rows = [_event_row(number, new[taken]) for taken, number in placed.items()]
+    count = insert_many(ledger, connection, events, rows, unless=("provider", "account", "key"))
+    if count == len(new):
+        return placed
+    found = select(events.c.id).where(events.c.id.between(numbers[0], numbers[-1]))
+    stored = set(connection.execute(found).scalars())
+    return {taken: number for taken, number in placed.items() if number in stored}
 
 
-def _event_row(event: Event) -> dict[str, Any]:
-    metadata = {name: value for name, value in asdict(event.metadata).items() if value is not None}
+def _event_row(number: int, event: Event) -> dict[str, DriverValue]:
+    click = event.click
     return {
+        "id": number,
         "provider": event.provider,
         "account": event.account,
         "key": event.key,
         "text": text_alias(event),
         "message_key": event.message_key,
-        "kind": event.kind,
-        "direction": event.direction,
-        "status": event.status,
+        "kind": event.kind.value,
+        "direction": event.direction.value,
+        "status": event.status.value if event.status else None,
         "provider_status": event.provider_status,
         "error_code": event.error_code,
-        "error_class": event.error_class,
-        "occurred_at": event.occurred_at,
-        "sent_at": event.sent_at,
-        "received_at": event.received_at,
+        "error_class": event.error_class.value if event.error_class else None,
+        "occurred_at": microseconds(event.occurred_at),
+        "sent_at": microseconds(event.sent_at),
+        "received_at": microseconds(event.received_at),
         "segments": event.segments,
         "media_count": event.media_count,
         "price": event.price,
-        "opt_out_type": event.opt_out_type,
-        "clicked_at": event.click.clicked_at if event.click else None,
-        "click_class": event.click.click_class if event.click else None,
-        "metadata": metadata or None,
+        "opt_out_type": event.opt_out_type.value if event.opt_out_type else None,
+        "clicked_at": microseconds(click.clicked_at) if click else None,
+        "click_class": click.click_class.value if click else None,
+        "metadata": _metadata_text(event.metadata),
         "verified": event.verified,
     }
 
 
-def _data_row(event_id: int, event: Event) -> dict[str, Any]:
+def _metadata_text(metadata: Metadata) -> str | None:
+    values = zip(_METADATA_NAMES, _metadata_values(metadata), strict=True)
+    said = {name: value for name, value in values if value is not None}
+    return json.dumps(said) if said else None
+
+
+def _data_row(number: int, event: Event) -> dict[str, DriverValue]:
+    sender, recipient, click, raw = event.sender, event.recipient, event.click, event.raw
     return {
-        "event_id": event_id,
-        "sender": event.sender.raw if event.sender else None,
-        "sender_e164": event.sender.e164 if event.sender else None,
-        "recipient": event.recipient.raw if event.recipient else None,
-        "recipient_e164": event.recipient.e164 if event.recipient else None,
+        "event_id": number,
+        "sender": sender.raw if sender else None,
+        "sender_e164": sender.e164 if sender else None,
+        "recipient": recipient.raw if recipient else None,
+        "recipient_e164": recipient.e164 if recipient else None,
         "body": event.body,
-        "media": list(event.media) or None,
-        "link": event.click.link if event.click else None,
-        "user_agent": event.click.user_agent if event.click else None,
-        "raw": event.raw.body if event.raw else None,
-        "raw_type": event.raw.content_type if event.raw else None,
-        "raw_query": event.raw.query if event.raw else None,
+        "media": json.dumps(event.media) if event.media else None,
+        "link": click.link if click else None,
+        "user_agent": click.user_agent if click else None,
+        "raw": raw.body if raw else None,
+        "raw_type": raw.content_type if raw else None,
+        "raw_query": raw.query if raw else None,
     }
 
 

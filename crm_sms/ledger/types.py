@@ -14,6 +14,15 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 """A row's number; SQLite numbers by itself only what is spelt INTEGER."""
 
 
+def microseconds(instant: datetime | None) -> int | None:
+    """An instant as `Instant` stores it. Refuses a naive datetime: it is not an instant."""
+    if instant is None:
+        return None
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return (instant - EPOCH) // _MICROSECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """A UTC instant as whole microseconds since 1970: exact and ordered on both databases."""
 
@@ -21,12 +30,8 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Refuses a naive datetime: it is not an instant."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a zone")
-        return (value - EPOCH) // _MICROSECOND
+        """Refuses a naive datetime."""
+        return microseconds(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Always with the UTC zone."""
