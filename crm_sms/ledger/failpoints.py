@@ -36,6 +36,8 @@ class Failpoints:
             name, _, side = point.rpartition(":")
             if name not in COMMITS or side not in ("before", "after"):
                 raise ValueError(f"no failpoint {point!r}; there are NAME:before and NAME:after")
+            if not (count or "1").isdecimal() or count == "0":
+                raise ValueError(f"{point}={count}: the count is a number from 1 on")
             self._left[point] = int(count or 1)
 
     def reach(self, point: str) -> None:
