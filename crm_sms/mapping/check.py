@@ -115,16 +115,18 @@ def _judge(section: Section, description: ObjectDescription | None, targets: Tar
 
 def _keep(judgement: _Judgement, field: MappedField, found: list[Misfit]) -> bool:
     """Whether the field stays; what is wrong with it is added to the judgement."""
+    unusable = any(misfit.unusable for misfit in found)
     said = [_problem(judgement.section, field, misfit) for misfit in found]
     judgement.problems.extend(said)
-    judgement.blocking.extend(said if field.required else [])
-    return field.required or not any(misfit.unusable for misfit in found)
+    judgement.blocking.extend(said if field.required and unusable else [])
+    return field.required or not unusable
 
 
 def _problem(section: Section, field: MappedField, misfit: Misfit) -> Problem:
     key = f"{section.path}.fields.{field.name}"
     text = f"{section.object}: {misfit.text}"
-    return Problem(section.file, key, text, misfit.remedy, misfit.wrong or field.required)
+    fatal = misfit.wrong or (misfit.unusable and field.required)
+    return Problem(section.file, key, text, misfit.remedy, fatal)
 
 
 def _missing_object(name: str) -> Misfit:

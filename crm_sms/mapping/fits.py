@@ -107,4 +107,5 @@ def _lacking(field: MappedField, description: FieldDescription) -> Iterator[Misf
             f"the picklist has no active {', '.join(lacking)}: {then}",
             "add them to the picklist, or name its own values in the mapping",
             unusable=False,
+            wrong=field.required and description.restricted,
         )

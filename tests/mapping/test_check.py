@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from crm_sms.errors import BadMapping
 from crm_sms.events import Status
 from crm_sms.mapping import Checked, Mapping, OptOut, ReplyTask, RollUp, TextFacts, check
 from crm_sms.records import (
@@ -329,6 +330,32 @@ def test_an_open_picklist_takes_any_value(
     assert "nobody can choose these" in lines(checked)[0]
     record = checked.mapping.message_record("prod", reply)
     assert record.fields["Status__c"].value == "Received"
+
+
+@pytest.mark.parametrize(("restricted", "ok"), [(True, False), (False, True)])
+def test_a_required_choice_that_is_lacking_parks_only_its_own_rows(
+    shipped_text: str,
+    org: Org,
+    change: Change,
+    reply: TextFacts,
+    restricted: bool,
+    ok: bool,
+) -> None:
+    """Doctor fails where the picklist binds; rows with other choices go on all the same."""
+    text = shipped_text.replace(
+        'value = "message.status"\n', 'value = "message.status"\nrequired = true\n'
+    )
+    without(org, change, "Read", restricted=restricted)
+    checked = check(Mapping.load(text, "own.toml"), org)
+    assert checked.ok is ok
+    record = checked.mapping.message_record("prod", reply)
+    assert checked.mapping.blocked_by(record) is None
+    read = replace(reply, message=replace(reply.message, status=Status.READ))
+    if restricted:
+        with pytest.raises(BadMapping, match=r"message\.fields\.Status__c: is required"):
+            checked.mapping.message_record("prod", read)
+    else:
+        assert checked.mapping.message_record("prod", read).fields["Status__c"].value == "Read"
 
 
 def test_constants_are_held_against_the_picklist(
