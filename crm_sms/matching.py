@@ -13,6 +13,7 @@ class Rule(StrEnum):
     """Why this person; the last three say why nobody."""
 
     GIVEN = "given"  # the sender said whom it meant
+    ASSIGNED = "assigned"  # somebody said whose number it is
     LAST_TEXTED = "last_texted"  # the one last texted from this sender
     ONLY = "only"  # nobody else holds the number
     OPEN_OPPORTUNITY = "open_opportunity"
@@ -42,22 +43,29 @@ def choose(
     candidates: Sequence[Candidate],
     *,
     given: Person | None = None,
+    assigned: Person | None = None,
     last_texted: Person | None = None,
     stored: Choice | None = None,
 ) -> Choice:
     """The one person of a text.
 
-    What the texts themselves say (`given`, `last_texted`) decides whenever it is known, also when
-    it is learnt late. What only the CRM says decides once: a stored person stays, whatever other
-    people later get the number.
+    What the texts themselves and those who look after them say (`given`, `assigned`,
+    `last_texted`) decides whenever it is known, also when it is learnt late. What only the CRM says
+    decides once: a stored person stays, whatever other people later get the number.
     """
     if given:
         return Choice(given, Rule.GIVEN)
+    if assigned:
+        return Choice(assigned, Rule.ASSIGNED)
     if last_texted:
         return Choice(last_texted, Rule.LAST_TEXTED)
-    if stored and stored.person and stored.rule not in (Rule.GIVEN, Rule.LAST_TEXTED):
+    if stored and stored.person and stored.rule not in _SAID:
         return stored
     return _by_crm(candidates)
+
+
+_SAID = (Rule.GIVEN, Rule.ASSIGNED, Rule.LAST_TEXTED)
+"""Rules that hold only as long as what they rest on does."""
 
 
 def _by_crm(candidates: Sequence[Candidate]) -> Choice:

@@ -176,6 +176,17 @@ matches = Table(
 )
 """Whom a text concerns in each CRM, by which rule, and how they stood at the time."""
 
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("crm", String, primary_key=True),
+    Column("number_digest", String, primary_key=True),
+    Column("person_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String, nullable=False),
+)
+"""Whom somebody said that a number's texts concern, by keyed digest of the number."""
+
 conversations = Table(
     "conversations",
     metadata,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from crm_sms.ledger import mirror
+from crm_sms.ledger import Ledger, mirror
+from crm_sms.ledger.assignments import assigned
 from crm_sms.ledger.matched import Match, matches_of
 from crm_sms.ledger.texts import owners_of
 from crm_sms.matching import Candidate, Choice, OpportunityRule, Rule, choose, choose_opportunity
@@ -25,6 +26,7 @@ class Known:
     pipeline: mirror.Pipeline
     matches: Mapping[tuple[int, str], Match]
     ids: Mapping[str, int]
+    assigned: Mapping[str, str]
     chosen: dict[str, Match] = field(default_factory=dict)
 
     def opportunity(self, match: Match) -> Opportunity | None:
@@ -33,34 +35,42 @@ class Known:
 
 
 def match_texts(
-    connection: Connection, crm: str, texts: Sequence[Text], last: Last
+    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[Text], last: Last
 ) -> tuple[dict[str, Match], Known]:
     """One match per text, by message key; earlier texts first, as later ones rest on them."""
-    known = _known(connection, crm, texts, last)
+    known = _known(ledger, connection, crm, texts, last)
     for text in sorted(texts, key=lambda text: (text.message.occurred_at, text.message.key)):
         key = text.message.key
         known.chosen[key] = _match(crm, text, known, last.get(key))
     return known.chosen, known
 
 
-def _known(connection: Connection, crm: str, texts: Sequence[Text], last: Last) -> Known:
+def _known(
+    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[Text], last: Last
+) -> Known:
     keys = {text.message.key for text in texts}
     earlier = {last[key] for key in keys if key in last} - keys
     ids = owners_of(connection, earlier)
     stored = matches_of(connection, {text.id for text in texts if text.id} | set(ids.values()))
-    holders = mirror.holders(connection, crm, {text.number for text in texts if text.number})
+    numbers = {text.number for text in texts if text.number}
+    holders = mirror.holders(connection, crm, numbers)
+    by_hand = assigned(ledger, connection, crm, numbers)
     wanted = {id for held in holders.values() for id in held}
     wanted |= {match.person_id for match in stored.values() if match.person_id}
     wanted |= {text.message.metadata.person_id for text in texts if text.message.metadata.person_id}
+    wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
-    return Known(people, holders, mirror.pipeline(connection, crm, people), stored, ids)
+    return Known(people, holders, mirror.pipeline(connection, crm, people), stored, ids, by_hand)
 
 
 def _match(crm: str, text: Text, known: Known, last: str | None) -> Match:
     stored = known.matches.get((text.id, crm))
     choice = _choose(crm, text, known, last, stored)
+    # A reply takes the conversation that it opened along, to whomever it turns out to concern.
+    talk = stored.conversation_id if stored else None
     if choice.person is None:
-        return Match(text.id, crm, choice.rule, OpportunityRule.NONE)
+        none = OpportunityRule.NONE
+        return Match(text.id, crm, choice.rule, none, conversation_id=talk)
     if stored and stored.person_id == choice.person.id:
         return _kept(stored, choice.rule)
     opportunity, rule = choose_opportunity(*known.pipeline.of(choice.person.id))
@@ -73,6 +83,7 @@ def _match(crm: str, text: Text, known: Known, last: str | None) -> Match:
         person_id=choice.person.id,
         opportunity_id=opportunity.id if opportunity else None,
         context=_context(choice.person, opportunity),
+        conversation_id=talk,
     )
 
 
@@ -90,7 +101,13 @@ def _choose(crm: str, text: Text, known: Known, last: str | None, stored: Match 
         return before or Choice(None, Rule.NO_NUMBER)
     held = known.holders.get(text.number or "", [])
     candidates = [Candidate(known.people[id], known.pipeline.has_open(id)) for id in held]
-    return choose(candidates, given=given, last_texted=_last(crm, known, last), stored=before)
+    return choose(
+        candidates,
+        given=given,
+        assigned=known.people.get(known.assigned.get(text.number or "", "")),
+        last_texted=_last(crm, known, last),
+        stored=before,
+    )
 
 
 def _last(crm: str, known: Known, last: str | None) -> Person | None:

@@ -49,7 +49,7 @@ def plan(
     now: datetime,
 ) -> Planned:
     """Match the texts, store the matches, and say what this CRM should hold."""
-    chosen, known = match_texts(connection, planner.crm, texts, last)
+    chosen, known = match_texts(processing.ledger, connection, planner.crm, texts, last)
     concerned = _people(texts, chosen, known)
     processing.ledger.lock(connection, [f"person:{planner.crm}:{id}" for id in sorted(concerned)])
     talks = converse(processing, planner, connection, texts, chosen)

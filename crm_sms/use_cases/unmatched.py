@@ -1,0 +1,120 @@
+"""Triage: texts that concern nobody yet, and whom somebody says they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from crm_sms.errors import RefusedInput
+from crm_sms.ledger import Ledger, mirror
+from crm_sms.ledger.assignments import assign as store
+from crm_sms.ledger.tables import matches, message_data, messages
+from crm_sms.phone import parse_address
+from crm_sms.records import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who holds the number in the CRM."""
+
+    id: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A number whose texts concern nobody in one CRM; `number` is None for texts that came from
+    no number of a person. `rule` says why, `candidates` are those who share the number."""
+
+    crm: str
+    number: str | None
+    texts: int
+    rule: str
+    last_at: datetime
+    candidates: tuple[Candidate, ...]
+
+
+def unmatched(ledger: Ledger, crms: Sequence[str]) -> list[Unmatched]:
+    """Every number whose texts concern nobody, the one with the latest text first."""
+    with ledger.read() as connection:
+        found = [one for crm in crms for one in _in_crm(connection, crm)]
+    return sorted(found, key=lambda one: one.last_at, reverse=True)
+
+
+def _in_crm(connection: Connection, crm: str) -> list[Unmatched]:
+    query = (
+        select(
+            message_data.c.number,
+            func.count(),
+            func.max(matches.c.rule),
+            func.max(messages.c.occurred_at),
+        )
+        .select_from(matches)
+        .join(messages, messages.c.id == matches.c.message_id)
+        .join(message_data, message_data.c.message_id == matches.c.message_id)
+        .where(matches.c.crm == crm, matches.c.person_id.is_(None))
+        .group_by(message_data.c.number)
+    )
+    rows = connection.execute(query).all()
+    holders = mirror.holders(connection, crm, [row[0] for row in rows if row[0]])
+    people = mirror.people_by_id(connection, crm, {id for ids in holders.values() for id in ids})
+    return [
+        Unmatched(crm, number, texts, rule, last_at, _candidates(holders.get(number, ()), people))
+        for number, texts, rule, last_at in rows
+    ]
+
+
+def _candidates(ids: Iterable[str], people: Mapping[str, Person]) -> tuple[Candidate, ...]:
+    found = (people[id] for id in ids if id in people)
+    return tuple(Candidate(person.id, person.name, person.kind.value) for person in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What an assignment did: `texts` of the number are processed again."""
+
+    crm: str
+    person: Candidate
+    texts: int
+
+
+def assign(
+    ledger: Ledger,
+    crms: Sequence[str],
+    number: str,
+    person_id: str,
+    *,
+    region: str | None,
+    by: str,
+    now: datetime,
+) -> Assigned:
+    """Have a number's texts, past and future, concern this person, who is in one of these CRMs.
+
+    Raises RefusedInput for what is not a person's number, and for somebody who is not in the mirror
+    of exactly one of them.
+    """
+    e164 = parse_address(number, region).e164
+    if e164 is None:
+        raise RefusedInput("this is not a phone number; give it as +12025550123")
+    with ledger.write("unmatched") as connection:
+        crm, person = _person(connection, crms, person_id)
+        texts = store(ledger, connection, crm, e164, person_id, now, by)
+    return Assigned(crm, person, texts)
+
+
+def _person(connection: Connection, crms: Sequence[str], person_id: str) -> tuple[str, Candidate]:
+    found = {crm: mirror.people_by_id(connection, crm, [person_id]) for crm in crms}
+    here = [(crm, one) for crm, people in found.items() for one in _candidates(people, people)]
+    if not here:
+        raise RefusedInput(
+            f"nobody with the id {person_id} is in the mirror of {' or '.join(crms) or 'any CRM'}; "
+            "correct the id, or pull the person first: crm-sms sync people"
+        )
+    if len(here) > 1:
+        names = ", ".join(crm for crm, _ in here)
+        raise RefusedInput(f"{person_id} is an id in {names}; say which one with --crm")
+    return here[0]
