@@ -42,8 +42,10 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute_name: str) -> Any:
         """None where there is nothing to ask; a person's further columns before methods."""
-        if obj is None or isinstance(obj, Mapping):
-            return obj and obj.get(attribute_name)
+        if obj is None:
+            return None
+        if isinstance(obj, Mapping):
+            return obj.get(attribute_name)
         return super().getattr(obj, attribute_name)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -69,7 +71,7 @@ def shown(value: Any) -> str:
 
 
 def _none_through(filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that leaves a missing value missing, and gives no result that is too long."""
+    """The same filter, which leaves a missing value missing."""
 
     def apply(value: Any, *arguments: Any, **named: Any) -> Any:
         return None if value is None else filter_(value, *arguments, **named)

@@ -167,6 +167,14 @@ def test_templates_give_texts(source: str, expected: str) -> None:
     assert text(source) == expected
 
 
+def test_a_person_without_further_columns_shows_nothing() -> None:
+    """Not an empty table, also where nothing at all was mirrored."""
+    bare = replace(PERSON, fields={})
+    assert text("[{{ person.fields.Rating }}]", person=bare) == "[]"
+    assert value("person.fields.Rating or 'none'", person=bare) == "none"
+    assert value("person.fields['Rating'] is none", person=bare) is True
+
+
 def test_a_link_is_left_for_delivery_to_fill_in() -> None:
     """The message's URL is a reference between the passages of the text."""
     assert text("See {{ message_url }}!") == Text(("See ", URL, "!"))
