@@ -75,12 +75,13 @@ class Backend:
 
     def allowance(self) -> tuple[int, int]:
         """Calls used and allowed in the last 24 hours."""
-        if self._quota is not None:
-            return self._quota[1] - self._quota_left, self._quota[1]
-        start = self._now() - _DAY
-        while self._recent and self._recent[0] <= start:
-            self._recent.popleft()
-        return len(self._recent), DAILY_CALLS
+        with self._lock:
+            if self._quota is not None:
+                return self._quota[1] - self._quota_left, self._quota[1]
+            start = self._now() - _DAY
+            while self._recent and self._recent[0] <= start:
+                self._recent.popleft()
+            return len(self._recent), DAILY_CALLS
 
     def seed(self, payload: Any) -> dict[str, Any]:
         """Does what somebody in the org does (see life.run); all of it or nothing."""
@@ -110,6 +111,11 @@ class Backend:
                 return Admission(plan, unauthorized(plan.expired))
             self._count(call)
             return Admission(plan)
+
+    def plan(self, call: Call, path: str) -> Plan:
+        """What is to go wrong with a call that needs no token."""
+        with self.alone():
+            return self.faults.plan(call, path)
 
     def perform(self, call: Call, path: str) -> Answer:
         """Does what the call asks for."""

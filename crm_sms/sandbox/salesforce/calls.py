@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from crm_sms.sandbox.salesforce.refusals import RequestRefused, not_found
 
 PREFIX = "/services/data"
+TOKEN_PATH = "/services/oauth2/token"
 OLDEST = 31
 """The oldest API version that is not retired (21 to 30 went in Summer '25)."""
 NEWEST = 68

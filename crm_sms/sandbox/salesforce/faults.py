@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from crm_sms.sandbox.salesforce.calls import Answer, Call, touches
+from crm_sms.sandbox.salesforce.calls import TOKEN_PATH, Answer, Call, touches
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
 from crm_sms.sandbox.salesforce.table import Row
@@ -34,6 +34,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
         "share": None,
         "seed": 0,
         "times_per_key": None,
+        "above_rows": None,
     },
     "lock": {"parents": []},
     "quota": {"limit": 15_000, "remaining": 0},
@@ -42,6 +43,10 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "read_only": {"fields": []},
 }
 """Every kind of fault with its parameters and what they are if not given.
+
+Every rule may have `times` (calls that it strikes, rows for row_error, rows per parent for lock)
+and `match` (a pattern for the path, a method, an object). The token endpoint is struck only by
+rules whose `match` names a path.
 
 latency: the call takes `ms`, and `ms_per_row` for each row it writes or reads by id.
 drop: the connection is closed without an answer, `before_commit` or `after_commit`.
@@ -52,7 +57,8 @@ status: an answer of that status instead of any work; `body` is "html" or "json"
 maintenance: reads pass, writes do not.
 too_long: a call of more than `rows` rows is refused, whole.
 row_error: rows are refused: those with a value in `keys`, a `share` of them (chosen by `seed` and
-  the row's key), else all; `times` counts rows, `times_per_key` limits it for each row.
+  the row's key), else all; `times` counts rows, `times_per_key` limits it for each row. With
+  `above_rows` only those of a call that has a chunk of more rows (a trigger runs out of CPU time).
 lock: rows that refer to, or are, one of `parents` are refused `times` times each.
 quota: the org allows `limit` calls, of which `remaining` are left.
 expired_token: a call's token is refused and revoked; `body` is the shape of the answer, "list" or
@@ -163,7 +169,11 @@ class Faults:
 
     def guard(self, call: Call, path: str) -> Callable[[SObject, Row], None]:
         """Refuses the rows of a call that a row rule strikes."""
-        rules = [r for r in self.rules if r.kind in _ROW_DEEDS and _meets_path(r, call, path)]
+        rules = [
+            rule
+            for rule in self.rules
+            if rule.kind in _ROW_DEEDS and _meets_path(rule, call, path) and _is_full(rule, call)
+        ]
 
         def check(obj: SObject, row: Row) -> None:
             for rule in rules:
@@ -194,9 +204,16 @@ def _wrong(message: str) -> RequestRefused:
 
 
 def _meets_path(rule: Rule, call: Call, path: str) -> bool:
-    if "path" in rule.match and not re.search(rule.match["path"], path):
+    if "path" not in rule.match and path == TOKEN_PATH:
+        return False
+    if not re.search(rule.match.get("path", ""), path):
         return False
     return rule.match.get("method", call.method) == call.method
+
+
+def _is_full(rule: Rule, call: Call) -> bool:
+    most = rule.params.get("above_rows")
+    return most is None or any(touch.rows > most for touch in touches(call))
 
 
 def _meets(rule: Rule, call: Call, path: str) -> bool:

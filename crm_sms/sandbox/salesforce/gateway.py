@@ -15,14 +15,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from crm_sms.sandbox.salesforce.backend import Backend
-from crm_sms.sandbox.salesforce.calls import PREFIX, Answer, Call, split_url
+from crm_sms.sandbox.salesforce.calls import PREFIX, TOKEN_PATH, Answer, Call, split_url
 from crm_sms.sandbox.salesforce.faults import Plan
 from crm_sms.sandbox.salesforce.records import versions
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 
 MAX_HEAD = 16_384
 """Bytes of request line and headers together."""
-TOKEN_PATH = "/services/oauth2/token"
 
 
 class ConnectionDropped(Exception):
@@ -74,7 +73,7 @@ class Gateway:
 
     def _admit(self, incoming: Incoming, call: Call) -> tuple[Plan, Answer | None]:
         if incoming.path == TOKEN_PATH:
-            return self.backend.faults.plan(call, incoming.path), None
+            return self.backend.plan(call, incoming.path), None
         admission = self.backend.admit(call, incoming.path, incoming.authorization)
         return admission.plan, admission.refusal
 

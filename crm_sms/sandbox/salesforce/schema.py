@@ -114,7 +114,8 @@ def first_rows() -> Mapping[str, list[dict[str, Any]]]:
     return rows
 
 
-def load(*, bare: bool = False) -> dict[str, SObject]:
+@cache
+def load(*, bare: bool = False) -> Mapping[str, SObject]:
     """Every object by name; `bare` leaves out what the default mapping wants installed."""
     table = _table()
     sets = {name: body for name, body in table["sets"].items() if not (bare and _ours(name))}

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from crm_sms.sandbox.salesforce import pages
 from crm_sms.sandbox.salesforce.backend import Backend
+from crm_sms.sandbox.salesforce.calls import TOKEN_PATH
 from crm_sms.sandbox.salesforce.gateway import Gateway
 from crm_sms.sandbox.salesforce.refusals import Refused
 
@@ -27,7 +28,7 @@ def routes(backend: Backend) -> list[BaseRoute]:
     """Everything that the sandbox org answers."""
     gateway = Gateway(backend)
     return [
-        Route("/services/oauth2/token", gateway),
+        Route(TOKEN_PATH, gateway),
         Route("/services/data", gateway),
         Route("/services/data/{rest:path}", gateway),
         Route("/salesforce", partial(_index, backend)),

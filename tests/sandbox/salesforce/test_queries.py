@@ -205,7 +205,7 @@ def test_nothing_climbs_more_than_five_parents(api: Any) -> None:
 
 
 def test_a_plus_in_the_address_is_a_space(filled: Any) -> None:
-    """A number written raw into the address loses its plus, as with any server; encoded it is found."""
+    """A number written raw into the address loses its plus; encoded it is found."""
     base = f"{filled.sandbox.url}/services/data/v66.0/query?q="
     soql = "SELECT+Id+FROM+Contact+WHERE+MobilePhone+=+'{}1555'"
     headers = filled.session.headers
