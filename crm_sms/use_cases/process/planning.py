@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
-from crm_sms.errors import BadMapping
 from crm_sms.events import OptOutType
 from crm_sms.ledger import Ledger, inbox, mirror
 from crm_sms.ledger.matched import Match, opt_out_of, opt_outs, roll_ups, store_matches
@@ -18,6 +16,7 @@ from crm_sms.ledger.parked import Refused
 from crm_sms.ledger.texts import in_threads
 from crm_sms.mapping.facts import OptOut, ReplyTask, TextFacts
 from crm_sms.messages import Message
+from crm_sms.plan import Plan, plan_opportunity, plan_person, plan_text
 from crm_sms.records import DesiredRecord, Owner, Person
 from crm_sms.routing import Conversation, acting_owner, due_date
 from crm_sms.use_cases.process.people import Known, match_texts
@@ -73,16 +72,12 @@ class _Desk:
     owners: Mapping[str, Owner]
     planned: Planned = field(default_factory=Planned)
 
-    def want(self, what: str, message_id: int, make: Callable[[], DesiredRecord | None]) -> None:
-        """Lay down a record, or that it could not be made: one text must not stop the others."""
-        try:
-            record = make()
-        except BadMapping as error:
-            log.error("mapping failed", crm=self.planner.crm, error=str(error))
-            self.planned.refused.append(Refused(what, message_id, str(error)))
-            return
-        if record:
-            self.planned.wanted.append((record, message_id))
+    def lay(self, message_id: int, plan: Plan) -> None:
+        """Take a plan down, with the message that it is due to."""
+        self.planned.wanted += [(record, message_id) for record in plan.records]
+        for one in plan.unmapped:
+            log.error("mapping failed", crm=self.planner.crm, record=one.what, error=one.reason)
+            self.planned.refused.append(Refused(one.what, message_id, one.reason))
 
 
 def _people(texts: Sequence[Text], chosen: Mapping[str, Match], known: Known) -> dict[str, int]:
@@ -139,13 +134,11 @@ def _plan_text(desk: _Desk, text: Text, match: Match, talk: Conversation | None)
     person = desk.known.people.get(match.person_id or "")
     if person is None:
         return
-    crm, mapping = desk.planner.crm, desk.planner.mapping
-    facts = _facts(desk, text.message, person, match)
-    desk.want("message", text.id, partial(mapping.message_record, crm, facts))
-    desk.want("timeline_entry", text.id, partial(mapping.timeline_entry, crm, facts))
+    task = None
     if talk and talk.task_key == task_key(text):
         task = ReplyTask(talk.task_key, due_date(text.message, desk.planner.tasks))
-        desk.want("task", text.id, partial(mapping.reply_task, crm, facts, task))
+    facts = _facts(desk, text.message, person, match)
+    desk.lay(text.id, plan_text(desk.planner.mapping, desk.planner.crm, facts, task))
 
 
 def _facts(desk: _Desk, message: Message, person: Person, match: Match) -> TextFacts:
@@ -166,8 +159,7 @@ def _plan_roll_ups(
     for id, sums in roll_ups(connection, crm, "person_id", concerned).items():
         person = desk.known.people.get(id)
         if person:
-            make = partial(mapping.person_roll_up, crm, person, sums)
-            desk.want(f"roll_up of {id}", concerned[id], make)
+            desk.lay(concerned[id], plan_person(mapping, crm, person, roll_up=sums))
     touched: dict[str, int] = {}
     for text in texts:
         opportunity_id = chosen[text.message.key].opportunity_id
@@ -176,8 +168,7 @@ def _plan_roll_ups(
     for id, sums in roll_ups(connection, crm, "opportunity_id", touched).items():
         opportunity = desk.known.pipeline.opportunities.get(id)
         if opportunity:
-            make = partial(mapping.opportunity_roll_up, crm, opportunity, sums)
-            desk.want(f"roll_up of {id}", touched[id], make)
+            desk.lay(touched[id], plan_opportunity(mapping, crm, opportunity, sums))
 
 
 def _plan_opt_outs(
@@ -187,8 +178,8 @@ def _plan_opt_outs(
     said = {text.number: text.id for text in texts if text.said is OptOutType.STOP and text.number}
     people = {id: said[number] for number in said for id in desk.known.holders.get(number, ())}
     for person, no in opted_out(ledger, desk.planner.crm, connection, people):
-        make = partial(desk.planner.mapping.opt_out, desk.planner.crm, person, no)
-        desk.want(f"opt_out of {person.id}", people[person.id], make)
+        plan = plan_person(desk.planner.mapping, desk.planner.crm, person, opt_out=no)
+        desk.lay(people[person.id], plan)
 
 
 def opted_out(
