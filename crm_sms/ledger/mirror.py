@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, false, select
@@ -27,9 +28,14 @@ def people_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict
 def _phones(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, list[str]]:
     held: dict[str, list[str]] = {}
     query = select(phones).where(phones.c.crm == crm, phones.c.person_id.in_(ids))
-    for row in connection.execute(query.order_by(phones.c.e164)):
+    for row in connection.execute(query):
         held.setdefault(row.person_id, []).append(row.e164)
-    return held
+    return _in_order(held)
+
+
+def _in_order(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The same lists sorted; an ORDER BY would have SQLite walk the index of the order instead."""
+    return {name: sorted(values) for name, values in found.items()}
 
 
 def holders(connection: Connection, crm: str, numbers: Collection[str]) -> dict[str, list[str]]:
@@ -40,12 +46,11 @@ def holders(connection: Connection, crm: str, numbers: Collection[str]) -> dict[
         select(phones.c.e164, phones.c.person_id)
         .join(people, (people.c.crm == phones.c.crm) & (people.c.id == phones.c.person_id))
         .where(phones.c.crm == crm, phones.c.e164.in_(numbers), people.c.deleted == false())
-        .order_by(phones.c.person_id)
     )
     found: dict[str, list[str]] = {}
     for row in connection.execute(query):
         found.setdefault(row.e164, []).append(row.person_id)
-    return found
+    return _in_order(found)
 
 
 def _person(row: Row[Any], numbers: Iterable[str]) -> Person:
@@ -101,7 +106,7 @@ def pipeline(connection: Connection, crm: str, person_ids: Collection[str]) -> P
         roles.c.crm == crm, roles.c.person_id.in_(person_ids), roles.c.deleted == false()
     )
     by_person: dict[str, list[Role]] = {}
-    for row in connection.execute(query.order_by(roles.c.id)):
+    for row in sorted(connection.execute(query), key=attrgetter("id")):
         role = Role(
             row.id, row.opportunity_id, row.person_id, row.modified_at, row.role, row.primary
         )
