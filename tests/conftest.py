@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
@@ -33,6 +34,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
         report.longrepr = f"skipped, where no test may be: {report.longrepr[2]}"
     return report
 
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile(
+    "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("untimed")
 
 ACME = Path(__file__).parent / "data" / "acme"
 DIGEST_KEY = b"a key for tests only, 32 bytes.."

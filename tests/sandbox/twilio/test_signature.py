@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import MultiDict
 from twilio.request_validator import RequestValidator
-from werkzeug.datastructures import MultiDict
 
 from crm_sms.sandbox.twilio.signature import json_url, sign
 
