@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crm_sms.cli import database, running, serving
+from crm_sms.cli import database, imports, parked, running, sandbox, serving, status, unmatched
 from crm_sms.cli.screen import FAILED, complain
 from crm_sms.errors import CrmSmsError
 
@@ -34,9 +34,8 @@ app = typer.Typer(
     epilog="Ends with 0 if all was done, 1 if something failed, 2 if it was called wrongly, 3 if "
     "it was done but something is parked or missing.",
 )
-database.add_to(app)
-serving.add_to(app)
-running.add_to(app)
+for group in (database, serving, running, imports, status, unmatched, parked, sandbox):
+    group.add_to(app)
 
 
 @app.callback()

@@ -14,9 +14,9 @@ from crm_sms.bootstrap import App, delivery, processing, syncing
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WindowSettings, WorkerSettings
-from crm_sms.use_cases.deliver import DeliveryReport, deliver
+from crm_sms.use_cases.deliver import DeliveryReport, deliver, last_pause
 from crm_sms.use_cases.process import ProcessReport, process
-from crm_sms.use_cases.status import paused_until, waiting
+from crm_sms.use_cases.status import waiting
 from crm_sms.use_cases.sync_people import SyncReport, sync_people
 
 EVENTS = "events"
@@ -103,8 +103,8 @@ def _add(report: DeliveryReport, last: DeliveryReport) -> None:
 
 def _due(app: App, crm: str) -> datetime | None:
     with app.ledger.read() as connection:
-        due, until = outbox.next_due(connection, crm), paused_until(connection, crm)
-    return max(due, until) if due and until else due
+        due, pause = outbox.next_due(connection, crm), last_pause(connection, crm)
+    return max(due, pause.until) if due and pause else due
 
 
 JOBS = (

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, select, update
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import (
@@ -124,3 +124,9 @@ def put_watermark(
     """Note how far the pull came, with the page that brought it there."""
     row = {"crm": crm, "part": part, "at": at, "pulled_at": now}
     ledger.upsert(connection, watermarks, [row])
+
+
+def put_pulled(connection: Connection, crm: str, part: str, now: datetime) -> None:
+    """Note that a pull came to its end, also one that brought nothing new."""
+    here = (watermarks.c.crm == crm, watermarks.c.part == part)
+    connection.execute(update(watermarks).where(*here).values(pulled_at=now))

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from crm_sms.ledger import Ledger, inbox, outbox
-from crm_sms.ledger.notes import note
 from crm_sms.ledger.outbox import State
 from crm_sms.ledger.tables import matches, requests, suppressions, watermarks
 from crm_sms.ledger.tables import outbox as outbox_table
 from crm_sms.records import Lane
+from crm_sms.use_cases.deliver import Pause, last_pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,15 @@ class LastRequest:
 @dataclass(frozen=True, slots=True)
 class CrmStatus:
     """One CRM. `mirror` says by part when it was last pulled, `parked` how many rows by reason,
-    `unmatched` how many texts have no person by the rule that says why."""
+    `unmatched` how many texts have no person by the rule that says why. `pause` is set while the
+    CRM is left alone."""
 
     queues: Sequence[Queue]
     parked: Mapping[str, int]
     mirror: Mapping[str, datetime]
     unmatched: Mapping[str, int]
     last_request: LastRequest | None
-    paused_until: datetime | None
+    pause: Pause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,14 @@ def status(ledger: Ledger, crms: Sequence[str], now: datetime) -> Status:
 
 
 def _of_crm(connection: Connection, crm: str, now: datetime) -> CrmStatus:
+    pause = last_pause(connection, crm)
     return CrmStatus(
         queues=_queues(connection, crm, now),
         parked=_parked(connection, crm),
         mirror=pulled(connection, crm),
         unmatched=unmatched(connection, crm),
         last_request=_last_request(connection, crm),
-        paused_until=paused_until(connection, crm),
+        pause=pause if pause and pause.until > now else None,
     )
 
 
@@ -149,12 +151,6 @@ def _last_request(connection: Connection, crm: str) -> LastRequest | None:
     if row is None:
         return None
     return LastRequest(row.started_at, row.ended_at, row.rows, row.done, row.unclear, row.parked)
-
-
-def paused_until(connection: Connection, crm: str) -> datetime | None:
-    """Until when a CRM is left alone because it did not answer or refused us."""
-    found = note(connection, f"throttle:{crm}")
-    return datetime.fromisoformat(found["until"]) if found and found["until"] else None
 
 
 def waiting(connection: Connection, crm: str) -> int:

@@ -14,6 +14,7 @@ from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.mirror_pages import (
     Learnt,
+    put_pulled,
     put_watermark,
     store_others,
     store_people,
@@ -123,8 +124,9 @@ def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress:
             done += len(rows)
             progress(name, done, page.total)
     report.rows[name] = done
-    if pull.columns:
-        with syncing.ledger.write("sync.watermark") as connection:
+    with syncing.ledger.write("sync.watermark") as connection:
+        put_pulled(connection, syncing.planner.crm, name, syncing.clock())
+        if pull.columns:
             at = _columns_note(syncing, pull.columns)
             put_note(syncing.ledger, connection, at, _as_json(pull.columns))
 

@@ -31,15 +31,16 @@ def finish(
 ) -> datetime | None:
     """Settle a request's rows and give back those that found no room; until when to pause."""
     ledger, now = delivery.ledger, delivery.clock()
-    until = None
+    until, why = None, ""
     if throttle.pace.failures:
         wait = max(throttle.pace.pause_s, *(one.crm_wait_s for one in settled), 0.0)
         until = now + timedelta(seconds=wait)
+        why = ", ".join(sorted({one.settlement.reason or "no answer" for one in settled}))
     with ledger.write("deliver.settle", give_way=True) as connection:
         settle(connection, turn.holder, [one.settlement for one in settled])
         release(connection, turn.holder, [row.id for row in left])
         remember(ledger, connection, delivery.name, _confirmed(ledger, settled, work, known))
-        put_throttle(delivery, connection, replace(throttle, until=until))
+        put_throttle(delivery, connection, replace(throttle, until=until, why=why))
         _close(connection, turn, now, calls, [one.verdict for one in settled])
     return until
 

@@ -19,10 +19,12 @@ only when it is called, and with little left nothing but an opt-out would call i
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What the last requests to a CRM taught: the pace, until when to pause, its usage at `at`."""
+    """What the last requests to a CRM taught: the pace, until when to pause and why, its usage at
+    `at`."""
 
     pace: Pace
     until: datetime | None = None
+    why: str = ""
     usage: Usage | None = None
     at: datetime | None = None
 
@@ -44,9 +46,26 @@ def last_throttle(delivery: Delivery) -> Throttle:
     return Throttle(
         Pace(found["rows"], found["failures"]),
         _instant(found["until"]),
+        found["why"],
         Usage(*found["usage"]) if found["usage"] else None,
         _instant(found["at"]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until when a CRM is left alone, and why."""
+
+    until: datetime
+    why: str
+
+
+def last_pause(connection: Connection, name: str) -> Pause | None:
+    """The pause that the last request to this CRM ended with, which may be over; None if it ended
+    well."""
+    found = note(connection, f"throttle:{name}")
+    until = _instant(found["until"]) if found else None
+    return Pause(until, found["why"]) if found and until else None
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -60,6 +79,7 @@ def put_throttle(delivery: Delivery, connection: Connection, throttle: Throttle)
         "rows": throttle.pace.rows,
         "failures": throttle.pace.failures,
         "until": until.isoformat() if until else None,
+        "why": throttle.why,
         "usage": [usage.used, usage.limit] if usage else None,
         "at": at.isoformat() if at else None,
     }

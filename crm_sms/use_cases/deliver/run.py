@@ -58,12 +58,14 @@ def _one_request(delivery: Delivery, report: DeliveryReport) -> bool:
     except AccessRefused as error:
         report.failed = str(error)
         log.error("access refused", crm=delivery.name, remedy=str(error))
+        throttle = replace(throttle, why=report.failed)
         report.paused_until = give_back(delivery, turn, throttle, rows, _REFUSED_S)
     except TryLater as error:
         log.warning("the crm does not answer", crm=delivery.name, error=str(error))
         pace = replace(throttle.pace, failures=throttle.pace.failures + 1)
         wait = max(pace.pause_s, error.wait_s)
-        report.paused_until = give_back(delivery, turn, replace(throttle, pace=pace), rows, wait)
+        throttle = replace(throttle, pace=pace, why=str(error))
+        report.paused_until = give_back(delivery, turn, throttle, rows, wait)
     return False
 
 

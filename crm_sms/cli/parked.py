@@ -1,0 +1,125 @@
+"""`crm-sms parked`: what could not be written, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crm_sms.cli.installation import installation, wake
+from crm_sms.cli.screen import PARKED, AsJson, answer, complain, table
+
+if TYPE_CHECKING:
+    from crm_sms.bootstrap import App
+    from crm_sms.ledger.parked import Parked
+    from crm_sms.records import Reason
+    from crm_sms.use_cases.parked import Picked
+
+parked = typer.Typer(help="Records that could not be written, and why.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.add_typer(parked, name="parked")
+
+
+Ids = Annotated[list[int] | None, typer.Argument(help="Numbers from `parked list`.")]
+ByReason = Annotated[str | None, typer.Option("--reason", help="Only rows with this reason.")]
+
+
+@parked.command(name="list")
+def list_parked(ctx: typer.Context, reason: ByReason = None, as_json: AsJson = False) -> None:
+    """List parked records by reason, each reason with its remedy."""
+    from crm_sms.use_cases.parked import REMEDIES
+    from crm_sms.use_cases.parked import parked as find
+
+    with installation(ctx) as app:
+        rows = find(app.ledger, _reason(reason))
+    document = {
+        "rows": [_document(row) for row in rows],
+        "remedies": {row.reason.value: REMEDIES[row.reason] for row in rows},
+    }
+    answer(document, as_json, lambda: _shown(rows))
+
+
+def _document(row: Parked) -> dict[str, Any]:
+    names = ("id", "crm", "object", "key", "reason", "detail", "since", "tries")
+    return {name: getattr(row, name) for name in names} | {"lane": row.lane.name.lower()}
+
+
+def _shown(rows: list[Parked]) -> Iterator[object]:
+    from crm_sms.use_cases.parked import REMEDIES
+
+    if not rows:
+        yield "nothing is parked"
+    for reason, count in Counter(row.reason for row in rows).most_common():
+        yield f"{reason.value}: {count} parked. Remedy: {REMEDIES[reason]}"
+        yield table(
+            "id",
+            "crm",
+            "record",
+            "since",
+            "detail",
+            rows=[
+                (row.id, row.crm, f"{row.object} {row.key}", row.since, row.detail)
+                for row in rows
+                if row.reason is reason
+            ],
+        )
+
+
+@parked.command()
+def retry(
+    ctx: typer.Context,
+    ids: Ids = None,
+    reason: ByReason = None,
+    every: Annotated[bool, typer.Option("--all", help="All parked rows.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have records written again, once their remedy is applied. Ends with 3 if an id is not
+    parked."""
+    from crm_sms.use_cases.parked import retry as again
+
+    with installation(ctx) as app:
+        done = again(app.ledger, _picked(app, ids, reason, every), app.clock())
+        wake(app)
+    _report(done, "to be written again", as_json)
+
+
+@parked.command()
+def drop(
+    ctx: typer.Context, ids: Ids = None, reason: ByReason = None, as_json: AsJson = False
+) -> None:
+    """Give records up for good; their texts stay in the ledger. Ends with 3 if an id is not
+    parked."""
+    from crm_sms.use_cases.parked import drop as give_up
+
+    with installation(ctx) as app:
+        done = give_up(app.ledger, _picked(app, ids, reason, False))
+    _report(done, "dropped", as_json)
+
+
+def _reason(given: str | None) -> Reason | None:
+    from crm_sms.records import Reason
+
+    if given is not None and given not in list(Reason):
+        raise typer.BadParameter(f"use one of {', '.join(Reason)}", param_hint="--reason")
+    return Reason(given) if given else None
+
+
+def _picked(app: App, ids: list[int] | None, reason: str | None, every: bool) -> list[int]:
+    """What was asked for, in exactly one of the ways."""
+    from crm_sms.use_cases.parked import parked as find
+
+    if [bool(ids), reason is not None, every].count(True) != 1:
+        raise typer.BadParameter("say which rows: their ids, or all of one reason")
+    return ids or [row.id for row in find(app.ledger, _reason(reason))]
+
+
+def _report(done: Picked, what: str, as_json: bool) -> None:
+    answer(done, as_json, lambda: [f"{done.rows} {what}"])
+    if done.missing:
+        complain(f"not parked: {', '.join(map(str, done.missing))}; see crm-sms parked list")
+        raise typer.Exit(PARKED)

@@ -1,0 +1,38 @@
+"""`crm-sms sandbox`: vendors to try things against, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.command()(sandbox)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 8010,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="A CRM without the default mapping's fields.")
+    ] = False,
+    clock: Annotated[
+        Path | None, typer.Option(help="A file that holds the time; others may set it.")
+    ] = None,
+) -> None:
+    """Serve a CRM and a provider to try things against, on this machine only, until Ctrl-C."""
+    from crm_sms.errors import BadSettings, MissingExtra
+
+    try:
+        from crm_sms.sandbox.server import LOOPBACK, serve
+    except ImportError as error:
+        raise MissingExtra("sandbox", "The sandbox") from error
+    try:
+        serve(LOOPBACK, port, clock=clock, bare=bare, announce=lambda url: print(url, flush=True))
+    except OSError as error:
+        raise BadSettings(
+            f"port {port} cannot be taken ({error.strerror}); stop what listens there, or give "
+            "another --port"
+        ) from error

@@ -1,0 +1,85 @@
+"""`crm-sms status`: how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from crm_sms.cli.installation import installation
+from crm_sms.cli.screen import PARKED, AsJson, answer, cell, table
+
+if TYPE_CHECKING:
+    from crm_sms.use_cases.status import CrmStatus, LastRequest, Status
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.command()(status)
+
+
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show what waits, what is parked, and how old the mirrors are. Ends with 3 if anything is
+    parked."""
+    from crm_sms.use_cases.status import status as look
+
+    with installation(ctx) as app:
+        found = look(app.ledger, tuple(app.settings.crms), app.clock())
+    answer(found, as_json, lambda: _shown(found))
+    if found.parked:
+        raise typer.Exit(PARKED)
+
+
+def _shown(found: Status) -> Iterator[object]:
+    since = f", the oldest since {_ago(found.inbox_since, found.at)}" if found.inbox_since else ""
+    yield f"inbox: {found.inbox} events wait{since}"
+    yield f"suppressions: {found.suppressions} numbers said no"
+    for name, crm in found.crms.items():
+        yield f"\n{name}"
+        yield from _crm(crm, found.at)
+
+
+def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
+    yield table(
+        "lane",
+        "waiting",
+        "due",
+        "settling",
+        "oldest",
+        rows=[
+            (q.lane, q.waiting, q.due, q.settling, _ago(q.oldest, at) if q.oldest else "")
+            for q in crm.queues
+        ],
+    )
+    yield f"parked: {_counts(crm.parked)}" + (" (crm-sms parked list)" if crm.parked else "")
+    hint = " (crm-sms unmatched list)" if crm.unmatched else ""
+    yield f"texts without a person: {_counts(crm.unmatched)}{hint}"
+    ages = ", ".join(f"{part} {_ago(when, at)}" for part, when in crm.mirror.items())
+    yield f"mirror: {ages or 'never pulled (crm-sms sync people)'}"
+    yield f"last request: {_request(crm.last_request, at)}"
+    if crm.pause:
+        yield f"left alone until {cell(crm.pause.until)}: {crm.pause.why}"
+
+
+def _request(last: LastRequest | None, at: datetime) -> str:
+    if last is None:
+        return "none yet"
+    when = f"{_ago(last.started_at, at)}, {last.rows} rows"
+    if last.ended_at is None:
+        return f"{when}, under way or cut off"
+    return f"{when}: {last.done or 0} done, {last.unclear or 0} unclear, {last.parked or 0} parked"
+
+
+def _counts(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
+def _ago(when: datetime, at: datetime) -> str:
+    """In the largest unit that gives a whole number above one: `3 min ago`."""
+    seconds = max(0, int((at - when).total_seconds()))
+    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name} ago"
+    return f"{seconds} s ago"

@@ -1,0 +1,72 @@
+"""Rows that could not be written: what to do about each reason, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from crm_sms.ledger import Ledger
+from crm_sms.ledger import parked as rows
+from crm_sms.ledger.parked import Parked
+from crm_sms.records import Reason
+
+REMEDIES: Mapping[Reason, str] = {
+    Reason.LOCKED: "somebody else keeps changing the record or its account; retry",
+    Reason.UNAVAILABLE: "the CRM did not answer; retry",
+    Reason.QUOTA: "the CRM's calls were used up; retry when some are left",
+    Reason.TOO_LARGE: "even alone the record takes the CRM's automation too long; have the "
+    "trigger or flow made lighter, then retry",
+    Reason.AUTOMATION: "a trigger or flow of the CRM failed on the record; have it corrected, "
+    "then retry",
+    Reason.DUPLICATE: "another record has the same unique value, or a duplicate rule forbids it; "
+    "correct that record or the rule, then retry",
+    Reason.DELETED: "the record is gone; restore it and retry, or drop the row",
+    Reason.CONVERTED: "the lead was converted; pull people, then retry",
+    Reason.VALIDATION: "a validation rule or required field refused the record; exempt the "
+    "integration user or correct the record, then retry",
+    Reason.FIELD: "a field is missing or hidden; run crm-sms doctor, correct it, then retry",
+    Reason.ACCESS: "the integration user may not edit the record; give it access, then retry",
+    Reason.OWNER: "the owner is inactive or cannot own such records; change the owner or "
+    "tasks.fallback_owner, then retry",
+    Reason.DATA: "a value does not fit its field; correct the mapping or the field, then retry",
+    Reason.SETUP: "the mapping or the CRM's set-up is wrong; run crm-sms doctor, correct it, "
+    "then retry",
+    Reason.UNKNOWN: "the CRM gave an answer that we do not know; read the detail, correct what it "
+    "names, then retry",
+}
+"""What an admin does about each reason; docs/parked.md says more of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Rows that were picked by id or reason: how many were handled, and ids that are not parked."""
+
+    rows: int
+    missing: tuple[int, ...]
+
+
+def parked(ledger: Ledger, reason: Reason | None = None) -> list[Parked]:
+    """All parked rows, or those with this reason; the most urgent lane first, then the oldest."""
+    with ledger.read() as connection:
+        return rows.parked(connection, reason=reason)
+
+
+def retry(ledger: Ledger, ids: Collection[int], now: datetime) -> Picked:
+    """Have these rows written again; what could not be planned is planned anew."""
+    with ledger.write("parked") as connection:
+        found = _among(rows.parked(connection), ids)
+        rows.retry(ledger, connection, found, now)
+    return Picked(len(found), tuple(sorted(set(ids) - found)))
+
+
+def drop(ledger: Ledger, ids: Collection[int]) -> Picked:
+    """Give these rows up for good. Their texts stay in the ledger."""
+    with ledger.write("parked") as connection:
+        found = _among(rows.parked(connection), ids)
+        rows.drop(connection, found)
+    return Picked(len(found), tuple(sorted(set(ids) - found)))
+
+
+def _among(every: Collection[Parked], ids: Collection[int]) -> set[int]:
+    return {row.id for row in every} & set(ids)
