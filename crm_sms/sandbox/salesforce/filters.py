@@ -15,7 +15,7 @@ from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
 from crm_sms.sandbox.salesforce.soql import Literal, pointer
 from crm_sms.sandbox.salesforce.table import Row
-from crm_sms.sandbox.salesforce.values import as_date, as_datetime
+from crm_sms.sandbox.salesforce.values import as_date, as_instant
 
 Test = Callable[[Row], bool]
 
@@ -85,7 +85,7 @@ class Filter:
             case "string":
                 return self._string(column, literal)
             case "date" | "datetime":
-                found = (as_date if wanted == "date" else as_datetime)(literal.value.upper())
+                found = (as_date if wanted == "date" else as_instant)(literal.value.upper())
                 if found is None:
                     raise self._malformed(literal, f"invalid {wanted}: {literal.value}")
                 return found

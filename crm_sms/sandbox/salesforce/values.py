@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from crm_sms.sandbox.salesforce.ids import normalise
@@ -15,9 +15,7 @@ from crm_sms.sandbox.salesforce.schema import Field
 YEARS = range(1700, 4001)
 """The years that a date or datetime field takes."""
 
-_DATETIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:?\d\d)", re.ASCII
-)
+_DATETIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>().]+")
 _JSON_TOKENS: tuple[tuple[type, str], ...] = (
@@ -41,15 +39,29 @@ def stored(field: Field, value: Any) -> Any:
 
 def as_datetime(text: str) -> str | None:
     """A datetime as stored: UTC, whole seconds (finer parts are dropped); None if unreadable."""
+    moment = _moment(text)
+    return None if moment is None else stamp(moment)
+
+
+def as_instant(text: str) -> str | None:
+    """A datetime to compare stored ones with: the same form, but with its milliseconds."""
+    moment = _moment(text)
+    if moment is None:
+        return None
+    return stamp(moment).replace(".000", f".{moment.microsecond // 1000:03}")
+
+
+def _moment(text: str) -> datetime | None:
     match = _DATETIME.fullmatch(text)
     if match is None:
         return None
-    day, time, zone = match.groups()
+    second, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{time}{zone.replace('Z', '+00:00')}")
-        return stamp(moment) if moment.year in YEARS else None
+        whole = datetime.fromisoformat(second + zone.replace("Z", "+00:00"))
+        moment = whole.astimezone(UTC) + timedelta(seconds=float(fraction or 0))
     except (ValueError, OverflowError):
         return None
+    return moment if moment.year in YEARS else None
 
 
 def as_date(text: str) -> str | None:

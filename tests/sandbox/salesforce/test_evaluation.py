@@ -249,6 +249,27 @@ def test_ids_are_found_in_both_lengths(length: int) -> None:
         assert [row["Id"] for row in query.run(ORG, text, deleted=False).rows] == [one]
 
 
+@pytest.mark.parametrize(
+    ("sign", "fraction", "found"),
+    [
+        ("=", "", True),
+        ("=", ".000", True),
+        ("=", ".001", False),
+        (">=", ".001", False),
+        ("<", ".001", True),
+        ("<", ".000", False),
+        (">", ".000", False),
+        ("<=", ".999", True),
+    ],
+)
+def test_milliseconds_of_a_literal_count(sign: str, fraction: str, found: bool) -> None:
+    """Rows are stamped with whole seconds; a literal between two seconds lies between them."""
+    one = next(row for row in ROWS if row["SystemModstamp"] == plain(MOMENTS[1]))
+    literal = MOMENTS[1].strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z")
+    text = f"SELECT Id FROM Contact WHERE Id = '{one['Id']}' AND SystemModstamp {sign} {literal}"
+    assert bool(query.run(ORG, text, deleted=True).rows) is found
+
+
 def test_an_empty_string_is_null() -> None:
     """`= ''` finds what has no value."""
     empty = query.run(ORG, "SELECT Id FROM Contact WHERE MobilePhone = ''", deleted=True).rows
