@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
-from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from crm_sms.errors import Forged, StoreUnavailable, Unreadable
 from crm_sms.events import Event
@@ -33,6 +30,16 @@ STATUS: Mapping[str, HTTPStatus] = {
     "broken": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """The answer to a request by what became of it."""
+
+
+def _answer(outcome: str, status: HTTPStatus) -> Message:
+    headers = [] if status is HTTPStatus.NO_CONTENT else [(b"content-length", b"0")]
+    if outcome == "too_large":  # what is left of the body must not be read to be thrown away
+        headers.append((b"connection", b"close"))
+    return {"type": "http.response.start", "status": status.value, "headers": headers}
+
+
+_ANSWERS = {outcome: _answer(outcome, status) for outcome, status in STATUS.items()}
 
 
 class TooLarge(Exception):
@@ -76,9 +83,8 @@ class Webhooks:
         self._metrics.requests.labels(
             name if known else "", (kind or "") if authentic else "", outcome
         ).inc()
-        # The rest of a body that is too large must not be read, only to be thrown away.
-        headers = {"connection": "close"} if outcome == "too_large" else None
-        await Response(status_code=STATUS[outcome], headers=headers)(scope, receive, send)
+        await send(_ANSWERS[outcome])
+        await send({"type": "http.response.body", "body": b""})
 
     async def _outcome(
         self, name: str, kind: str | None, request: WebhookRequest
@@ -109,30 +115,34 @@ class Webhooks:
         return self._counted(name, events, fresh)
 
     def _counted(self, name: str, events: Sequence[Event], fresh: Sequence[bool]) -> str:
-        new = [event for event, is_new in zip(events, fresh, strict=True) if is_new]
-        for kind, count in Tally(event.kind.value for event in new).items():
-            self._metrics.events.labels(name, kind).inc(count)
-        if len(new) < len(events):
-            self._metrics.duplicates.labels(name).inc(len(events) - len(new))
+        for event, is_new in zip(events, fresh, strict=True):
+            if is_new:
+                self._metrics.events.labels(name, event.kind.value).inc()
+            else:
+                self._metrics.duplicates.labels(name).inc()
         if not all(event.verified for event in events):
             return "unverified"
-        return "stored" if new or not events else "duplicate"
+        return "duplicate" if events and not any(fresh) else "stored"
 
 
 async def _read(scope: Scope, receive: Receive, max_body: int) -> WebhookRequest:
-    headers = Headers(scope=scope)
+    # The first of two alike counts, as everywhere in Starlette.
+    headers = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
     if _announced(headers) > max_body:
         raise TooLarge
     return WebhookRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
-        headers=dict(headers),
+        headers=headers,
         body=await _body(receive, max_body),
     )
 
 
-def _announced(headers: Headers) -> int:
+def _announced(headers: Mapping[str, str]) -> int:
     length = headers.get("content-length", "")
     return int(length) if length.isdecimal() else 0
 
