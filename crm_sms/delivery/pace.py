@@ -35,7 +35,8 @@ class Pace:
     @property
     def pause_s(self) -> float:
         """How long to leave the CRM alone: 1, 2, 4 … 60 s while it does not answer."""
-        return min(60.0, 2.0 ** (self.failures - 1)) if self.failures else 0.0
+        # The exponent is bounded: after a thousand failures 2.0 ** n is no float any more.
+        return min(60.0, 2.0 ** min(self.failures - 1, 6)) if self.failures else 0.0
 
 
 def back_off_s(tries: int, jitter: float) -> float:
