@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -258,3 +260,26 @@ def test_appending_is_part_of_its_callers_transaction(ledger: Ledger) -> None:
         append(ledger, connection, [SENT], NOW)
         transaction.rollback()
     assert count(ledger, events) == 0
+
+
+def test_two_processes_may_store_the_same_callbacks_in_any_order(ledger_url: str) -> None:
+    """Neither waits for the other in a circle, and each event is new to one of them only."""
+    ledgers = [Ledger(ledger_url, b"k") for _ in range(2)]
+    together = threading.Barrier(2)
+
+    def store(turn: int) -> list[list[bool]]:
+        order = 1 if turn == 0 else -1
+        answers = []
+        for start in range(0, 400, 40):
+            group = [replace(SENT, key=f"k{number}") for number in range(start, start + 40)]
+            together.wait(20)
+            answers.append(record(ledgers[turn], RULES, group[::order], NOW)[::order])
+        return answers
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(store, range(2))
+    for ours, theirs in zip(first, second, strict=True):
+        assert all(a != b for a, b in zip(ours, theirs, strict=True))
+    assert count(ledgers[0], inbox) == 400
+    for ledger in ledgers:
+        ledger.close()
