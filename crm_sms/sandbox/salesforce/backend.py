@@ -15,7 +15,8 @@ from typing import Any
 from crm_sms.sandbox.salesforce import auth, life
 from crm_sms.sandbox.salesforce.calls import Answer, Call, subrequests
 from crm_sms.sandbox.salesforce.desk import Cursor, Desk
-from crm_sms.sandbox.salesforce.faults import Faults, Late, Plan
+from crm_sms.sandbox.salesforce.fault_deeds import Late, Plan
+from crm_sms.sandbox.salesforce.faults import Faults
 from crm_sms.sandbox.salesforce.org import USERNAME, Org
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 from crm_sms.sandbox.salesforce.resources import answer

@@ -10,7 +10,8 @@ from typing import Any
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import Field, SObject
-from crm_sms.sandbox.salesforce.soql import Path, pointer
+from crm_sms.sandbox.salesforce.soql import pointer
+from crm_sms.sandbox.salesforce.syntax import Path
 from crm_sms.sandbox.salesforce.table import Row
 
 MAX_STEPS = 5

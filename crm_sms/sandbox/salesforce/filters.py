@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce import soql, syntax
 from crm_sms.sandbox.salesforce.columns import Column, resolve
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.soql import Literal, pointer
+from crm_sms.sandbox.salesforce.soql import pointer
 from crm_sms.sandbox.salesforce.table import Row
 from crm_sms.sandbox.salesforce.values import as_date, as_instant
 
@@ -46,24 +46,24 @@ class Filter:
         self.object = obj
         self.text = text
 
-    def compile(self, node: soql.Node) -> Test:
+    def compile(self, node: syntax.Node) -> Test:
         """The test that rows must pass, or RequestRefused."""
         match node:
-            case soql.AllOf(items):
+            case syntax.AllOf(items):
                 tests = [self.compile(item) for item in items]
                 return lambda row: all(test(row) for test in tests)
-            case soql.AnyOf(items):
+            case syntax.AnyOf(items):
                 tests = [self.compile(item) for item in items]
                 return lambda row: any(test(row) for test in tests)
-            case soql.NotOf(item):
+            case syntax.NotOf(item):
                 inner = self.compile(item)
                 return lambda row: not inner(row)
-            case soql.Compare():
+            case syntax.Compare():
                 return self._compare(node)
-            case soql.Among():
+            case syntax.Among():
                 return self._among(node)
 
-    def column(self, path: soql.Path) -> Column:
+    def column(self, path: syntax.Path) -> Column:
         """The column of a path that is filtered by."""
         column = resolve(self.org, self.object, path, self.text)
         if not column.field.filterable:
@@ -74,7 +74,7 @@ class Filter:
             )
         return column
 
-    def value(self, column: Column, literal: Literal) -> Any:
+    def value(self, column: Column, literal: syntax.Literal) -> Any:
         """The literal as rows hold such values, checked against the field's type."""
         if literal.kind == "null" and column.field.type != "boolean":
             return None
@@ -91,7 +91,7 @@ class Filter:
                 return found
         return literal.value
 
-    def _string(self, column: Column, literal: Literal) -> Any:
+    def _string(self, column: Column, literal: syntax.Literal) -> Any:
         text = _plain(literal.value)
         if text is None:
             raise self._malformed(literal, "wildcards are escaped in LIKE only")
@@ -107,7 +107,7 @@ class Filter:
             )
         return full
 
-    def _compare(self, node: soql.Compare) -> Test:
+    def _compare(self, node: syntax.Compare) -> Test:
         column = self.column(node.path)
         if node.operator == "LIKE":
             return self._like(column, node.literal)
@@ -126,7 +126,7 @@ class Filter:
 
         return ordered
 
-    def _among(self, node: soql.Among) -> Test:
+    def _among(self, node: syntax.Among) -> Test:
         column = self.column(node.path)
         if column.field.type == "boolean":
             raise self._wrong_operator(column)
@@ -134,7 +134,7 @@ class Filter:
         get, key, wanted = column.get, column.field.key, not node.negated
         return lambda row: (key(get(row)) in values) is wanted
 
-    def _like(self, column: Column, literal: Literal) -> Test:
+    def _like(self, column: Column, literal: syntax.Literal) -> Test:
         if column.field.type in _LITERAL_OF or column.field.type in ("id", "reference"):
             raise self._wrong_operator(column)
         if literal.kind != "string":
@@ -142,7 +142,7 @@ class Filter:
         pattern, get = _like_pattern(literal.value), column.get
         return lambda row: pattern.fullmatch(get(row) or "") is not None
 
-    def _malformed(self, literal: Literal, what: str) -> RequestRefused:
+    def _malformed(self, literal: syntax.Literal, what: str) -> RequestRefused:
         return soql.malformed(pointer(self.text, literal.line, literal.column) + what)
 
     def _wrong_type(self, column: Column) -> RequestRefused:

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from crm_sms.sandbox.salesforce.backend import Backend
 from crm_sms.sandbox.salesforce.calls import PREFIX, TOKEN_PATH, Answer, Call, split_url
-from crm_sms.sandbox.salesforce.faults import Plan
+from crm_sms.sandbox.salesforce.fault_deeds import Plan
 from crm_sms.sandbox.salesforce.records import versions
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 

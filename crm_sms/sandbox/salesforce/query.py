@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce import soql, syntax
 from crm_sms.sandbox.salesforce.columns import Column, resolve
 from crm_sms.sandbox.salesforce.filters import Filter
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.soql import Query, pointer
+from crm_sms.sandbox.salesforce.soql import pointer
 from crm_sms.sandbox.salesforce.table import Row, Table
 
 
@@ -50,7 +50,7 @@ def _check_doubles(columns: tuple[Column, ...]) -> None:
         seen.add(column.parts)
 
 
-def _rows(org: Org, obj: SObject, query: Query, *, deleted: bool) -> list[Row]:
+def _rows(org: Org, obj: SObject, query: syntax.Query, *, deleted: bool) -> list[Row]:
     where = Filter(org, obj, query.text)
     test = None if query.where is None else where.compile(query.where)
     order = [(_sortable(where, item), item) for item in query.order]
@@ -66,7 +66,7 @@ def _rows(org: Org, obj: SObject, query: Query, *, deleted: bool) -> list[Row]:
     return _ordered(list(passing), order)[query.offset : stop]
 
 
-def _sortable(where: Filter, item: soql.Ordering) -> Column:
+def _sortable(where: Filter, item: syntax.Ordering) -> Column:
     column = resolve(where.org, where.object, item.path, where.text)
     if not column.field.filterable:
         raise RequestRefused(
@@ -77,13 +77,13 @@ def _sortable(where: Filter, item: soql.Ordering) -> Column:
     return column
 
 
-def _is_stamp_order(order: list[tuple[Column, soql.Ordering]]) -> bool:
+def _is_stamp_order(order: list[tuple[Column, syntax.Ordering]]) -> bool:
     parts = [column.parts for column, _ in order]
     wanted = [("SystemModstamp",), ("Id",)]
     return parts == wanted[: len(parts)] and not any(item.descending for _, item in order)
 
 
-def _ordered(rows: list[Row], order: list[tuple[Column, soql.Ordering]]) -> list[Row]:
+def _ordered(rows: list[Row], order: list[tuple[Column, syntax.Ordering]]) -> list[Row]:
     """Stable sorts from the last column to the first."""
     for column, item in reversed(order):
         get, key = column.get, column.field.key
@@ -94,9 +94,11 @@ def _ordered(rows: list[Row], order: list[tuple[Column, soql.Ordering]]) -> list
     return rows
 
 
-def _candidates(where: Filter, table: Table, node: soql.Node | None) -> tuple[Iterable[Row], bool]:
+def _candidates(
+    where: Filter, table: Table, node: syntax.Node | None
+) -> tuple[Iterable[Row], bool]:
     """Rows that may pass, and whether they come in the order (SystemModstamp, Id)."""
-    conditions = node.items if isinstance(node, soql.AllOf) else (node,)
+    conditions = node.items if isinstance(node, syntax.AllOf) else (node,)
     found = [rows for item in conditions if (rows := _looked_up(where, table, item)) is not None]
     since = None if node is None else _since(where, node)
     if found:
@@ -106,12 +108,12 @@ def _candidates(where: Filter, table: Table, node: soql.Node | None) -> tuple[It
     return table.since(since), True
 
 
-def _looked_up(where: Filter, table: Table, node: soql.Node | None) -> list[Row] | None:
+def _looked_up(where: Filter, table: Table, node: syntax.Node | None) -> list[Row] | None:
     """The rows of `indexed field = value` or IN; None where no index answers."""
     match node:
-        case soql.Compare(path, "=", literal):
-            literals: tuple[soql.Literal, ...] = (literal,)
-        case soql.Among(path, literals, False):
+        case syntax.Compare(path, "=", literal):
+            literals: tuple[syntax.Literal, ...] = (literal,)
+        case syntax.Among(path, literals, False):
             pass
         case _:
             return None
@@ -126,15 +128,15 @@ def _looked_up(where: Filter, table: Table, node: soql.Node | None) -> list[Row]
     return [row for value in sorted(values) for row in table.find(column.field.name, value)]
 
 
-def _since(where: Filter, node: soql.Node) -> str | None:
+def _since(where: Filter, node: syntax.Node) -> str | None:
     """The earliest SystemModstamp that a row passing `node` can have; None if any."""
     match node:
-        case soql.Compare(path, "=" | ">" | ">=", literal):
+        case syntax.Compare(path, "=" | ">" | ">=", literal):
             column = where.column(path)
             return where.value(column, literal) if column.parts == ("SystemModstamp",) else None
-        case soql.AllOf(items):
+        case syntax.AllOf(items):
             return max((s for item in items if (s := _since(where, item))), default=None)
-        case soql.AnyOf(items):
+        case syntax.AnyOf(items):
             bounds = [_since(where, item) for item in items]
             return None if None in bounds else min(str(bound) for bound in bounds)
     return None

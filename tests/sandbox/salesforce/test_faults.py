@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from crm_sms.sandbox.salesforce.calls import Call
-from crm_sms.sandbox.salesforce.faults import KINDS
+from crm_sms.sandbox.salesforce.fault_rules import KINDS
 
 BASE = "/services/data/v66.0"
 CONTACT = {"type": "Contact", "LastName": "Doe"}
@@ -77,6 +77,16 @@ class TestRules:
             {"kind": "status", "times": "2"},
             {"kind": "status", "match": {"verb": "GET"}},
             {"kind": "status", "match": "GET"},
+            {"kind": "status", "match": {"path": "("}},
+            {"kind": "status", "match": {"path": 5}},
+            {"kind": "status", "status": "500"},
+            {"kind": "latency", "ms": True},
+            {"kind": "latency", "ms": None},
+            {"kind": "timeout", "chunks": 1},
+            {"kind": "timeout", "commit_after_s": "soon"},
+            {"kind": "timeout", "hold": 1},
+            {"kind": "hidden", "fields": "Contact.Phone"},
+            {"kind": "lock", "parents": "003"},
             {"kind": "hidden", "fields": ["Contact.Nope"]},
             {"kind": "hidden", "fields": ["Nope"]},
         ],

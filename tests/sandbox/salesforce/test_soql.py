@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce import soql, syntax
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 
 ACCEPTED = [
@@ -131,10 +131,10 @@ def test_a_query_is_read_into_its_parts() -> None:
         ("Name", True, False),
         ("Id", False, True),
     ]
-    assert isinstance(query.where, soql.AllOf)
+    assert isinstance(query.where, syntax.AllOf)
     negated, among = query.where.items
-    assert isinstance(negated, soql.NotOf)
-    assert isinstance(among, soql.Among)
+    assert isinstance(negated, syntax.NotOf)
+    assert isinstance(among, syntax.Among)
     assert [literal.value for literal in among.literals] == ["1", None]
 
 
@@ -159,7 +159,7 @@ def test_a_query_is_read_into_its_parts() -> None:
 def test_literals(written: str, read: object) -> None:
     """Escapes are read; those of wildcards and of the backslash are kept for LIKE."""
     where = soql.parse(f"SELECT Id FROM Contact WHERE A = {written}").where
-    assert isinstance(where, soql.Compare)
+    assert isinstance(where, syntax.Compare)
     assert where.literal.value == read
 
 
