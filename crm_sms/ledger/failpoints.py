@@ -10,6 +10,7 @@ COMMITS: Mapping[str, str] = {
     "receive": "events, their inbox rows and suppressions of one or more webhooks",
     "import": "events of an export, their inbox rows and suppressions",
     "process": "messages, matches and desired records of a batch of inbox rows",
+    "process.replan": "rows that a changed mapping or setting has planned anew",
     "deliver.claim": "the lease of the rows that one request will carry",
     "deliver.settle": "what became of those rows",
     "deliver.pause": "the rest of a request that never left, and how long to leave the CRM alone",

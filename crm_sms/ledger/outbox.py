@@ -36,6 +36,9 @@ from crm_sms.records import (
     WriteRule,
 )
 
+UNPLANNED = "unplanned"
+"""Stands for the object of a record that the mapping could not make."""
+
 
 class State(StrEnum):
     """Where a row stands. SETTLING: written, to be written once more when no late writer can be
@@ -331,6 +334,29 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
         "words": settlement.detail or None,
         "clear": not settlement.maybe and settlement.rewrite_at is None,
     }
+
+
+def planned_after(connection: Connection, crm: str, id: int, most: int) -> list[SqlRow[Any]]:
+    """Rows of one CRM with a greater number, in that order: id, message_id, lane, key."""
+    query = (
+        select(outbox.c.id, outbox.c.message_id, outbox.c.lane, outbox.c.key)
+        .where(outbox.c.crm == crm, outbox.c.id > id)
+        .order_by(outbox.c.id)
+        .limit(most)
+    )
+    return list(connection.execute(query))
+
+
+def withdraw(connection: Connection, ids: Collection[int]) -> None:
+    """Take rows out that no request has carried yet, or that could not be planned; others stay."""
+    untried = and_(
+        outbox.c.state == State.WAITING,
+        outbox.c.tries == 0,
+        outbox.c.holder.is_(None),
+        outbox.c.maybe.is_(False),
+    )
+    gone = or_(untried, outbox.c.object == UNPLANNED)
+    connection.execute(outbox.delete().where(outbox.c.id.in_(ids), gone))
 
 
 def counts(connection: Connection) -> list[tuple[str, str, int, int]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from crm_sms.ledger import inbox
-from crm_sms.ledger.outbox import State
+from crm_sms.ledger.outbox import UNPLANNED, State
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Lane, Reason
@@ -54,10 +54,6 @@ def park(
             set_={"detail": statement.excluded.detail},
         )
         connection.execute(statement, rows)
-
-
-UNPLANNED = "unplanned"
-"""Stands for the object of a record that the mapping could not make."""
 
 
 @dataclass(frozen=True, slots=True)

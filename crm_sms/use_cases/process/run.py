@@ -11,6 +11,7 @@ from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
 from crm_sms.use_cases.process.planning import plan
+from crm_sms.use_cases.process.replanning import replan
 from crm_sms.use_cases.process.texts import load
 from crm_sms.use_cases.process.threads import link
 from crm_sms.use_cases.process.words import Processing, ProcessReport, Text
@@ -32,6 +33,7 @@ def process(
     text again from the same facts wants the same records.
     """
     report = ProcessReport()
+    replan(processing)
     size, batches = _LEAST, 0
     while most_batches is None or batches < most_batches:
         started = time.perf_counter()

@@ -25,6 +25,11 @@ class Planner:
     tasks: TaskRules
     windows: Mapping[Lane, timedelta]
 
+    @property
+    def digest(self) -> str:
+        """Differs whenever texts would be planned differently."""
+        return f"{self.mapping.digest} {self.tasks}"
+
 
 @dataclass(frozen=True, slots=True)
 class Processing:

@@ -1,0 +1,78 @@
+"""Rows that wait were planned with yesterday's mapping or settings: plan them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row
+
+from crm_sms.ledger import inbox, outbox
+from crm_sms.ledger.notes import note, put_note
+from crm_sms.plan import plan_person
+from crm_sms.records import Lane
+from crm_sms.use_cases.process.planning import opted_out
+from crm_sms.use_cases.process.words import Planner, Processing
+
+log = structlog.get_logger(__name__)
+
+_ROWS = 500
+"""Rows a commit, so that webhooks need not wait."""
+
+
+def replan(processing: Processing) -> int:
+    """Have every waiting and parked row planned anew if the mapping or the rules for tasks changed
+    since it was planned; how many rows that were.
+
+    Rows that no request has carried yet are withdrawn, since the new mapping may not want them at
+    all; the others keep what may be in the CRM already, and take the new fields. Safe to repeat
+    and to cut off: it goes on where it was.
+    """
+    return sum(_replan(processing, planner) for planner in processing.planners)
+
+
+def _replan(processing: Processing, planner: Planner) -> int:
+    name = f"planned:{planner.crm}"
+    with processing.ledger.read() as connection:
+        found = note(connection, name)
+    if found == _state(planner, None):
+        return 0
+    after = found["after"] if found and found["digest"] == planner.digest else 0
+    count = 0
+    while after is not None:
+        after, done = _slice(processing, planner, name, after or 0)
+        count += done
+    if count:
+        log.info("mapping or settings changed", crm=planner.crm, planned_again=count)
+    return count
+
+
+def _state(planner: Planner, after: int | None) -> dict[str, Any]:
+    return {"digest": planner.digest, "after": after}
+
+
+def _slice(
+    processing: Processing, planner: Planner, name: str, after: int
+) -> tuple[int | None, int]:
+    ledger = processing.ledger
+    with ledger.write("process.replan", give_way=True) as connection:
+        rows = outbox.planned_after(connection, planner.crm, after, _ROWS)
+        messages = {row.message_id for row in rows if row.message_id is not None}
+        outbox.withdraw(connection, [row.id for row in rows if row.message_id is not None])
+        inbox.put_back(ledger, connection, messages, processing.clock())
+        _opt_outs(processing, planner, connection, rows)
+        last = rows[-1].id if len(rows) == _ROWS else None
+        put_note(ledger, connection, name, _state(planner, last))
+    return last, len(rows)
+
+
+def _opt_outs(
+    processing: Processing, planner: Planner, connection: Connection, rows: Sequence[Row[Any]]
+) -> None:
+    """Opt-outs that a pull asked for are due to no message: they are planned from the person."""
+    ids = [row.key for row in rows if row.message_id is None and row.lane == Lane.OPT_OUT]
+    for person, no in opted_out(processing.ledger, planner.crm, connection, ids):
+        plan = plan_person(planner.mapping, planner.crm, person, opt_out=no)
+        wanted = [(record, None) for record in plan.records]
+        outbox.put(processing.ledger, connection, wanted, processing.clock(), planner.windows)
