@@ -16,10 +16,18 @@ from crm_sms.ledger import COMMITS, Failpoints, Ledger
 from crm_sms.ledger.notes import note
 
 ROOM = Path(crm_sms.__file__).parent
-TRANSACTIONS = {"begin", "begin_nested", "commit", "autocommit", "connect", "raw_connection"}
+TRANSACTIONS = {
+    "begin",
+    "begin_nested",
+    "commit",
+    "autocommit",
+    "connect",
+    "raw_connection",
+    "transaction",
+}
 MAY = {
-    "ledger/store.py": {"connect", "begin", "commit"},
-    "ledger/schema.py": {"connect", "begin"},  # migrations: whole or not at all, no failpoint
+    "ledger/store.py": {"connect", "begin", "commit", "transaction"},
+    "ledger/schema.py": {"transaction"},  # migrations have no failpoint
     "engine/wake.py": {"connect"},  # NOTIFY and LISTEN: no row is written
 }
 

@@ -34,11 +34,9 @@ def upgrade(ledger: Ledger) -> str:
 @contextmanager
 def _migrating(ledger: Ledger) -> Iterator[Connection]:
     """One migration at a time: two of them would both find a table missing and both create it."""
-    with ledger.engine.connect() as connection:
-        connection.execution_options(crm_sms_begin="BEGIN IMMEDIATE")
-        with connection.begin():
-            ledger.lock(connection, ["migrate"])
-            yield connection
+    with ledger.transaction() as connection:
+        ledger.lock(connection, ["migrate"])
+        yield connection
 
 
 def head() -> str:

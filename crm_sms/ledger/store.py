@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import random
+import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from crm_sms.ledger.failpoints import COMMITS, Failpoints
 
 _PATIENCE_S = 10.0
 _GIVE_WAY_S = 0.002
+_ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _PRAGMAS = (
     "busy_timeout=10000",  # while another process turns the file to WAL
     "journal_mode=WAL",
@@ -64,6 +66,8 @@ class Ledger:
         """One consistent view; takes no lock that a writer waits for."""
         try:
             with self.engine.connect() as connection:
+                if not self.is_sqlite:  # where each statement would see the commits before it
+                    connection.execution_options(**_ONE_VIEW)
                 yield connection
         except DBAPIError as error:
             raise _unavailable(error) from error
@@ -79,15 +83,21 @@ class Ledger:
             raise ValueError(f"{name!r} is not in COMMITS")
         if give_way and self.is_sqlite:
             time.sleep(_GIVE_WAY_S)
+        with self.transaction() as connection:
+            yield connection
+            self._failpoints.reach(f"{name}:before")
+        self._failpoints.reach(f"{name}:after")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """As `write`, without a name: for migrations only."""
         try:
             with self.engine.connect() as connection:
                 self._begin(connection)
                 yield connection
-                self._failpoints.reach(f"{name}:before")
                 connection.commit()
         except DBAPIError as error:
             raise _unavailable(error) from error
-        self._failpoints.reach(f"{name}:after")
 
     def _begin(self, connection: Connection) -> None:
         if not self.is_sqlite:
@@ -147,12 +157,18 @@ def _lock_number(name: str) -> int:
 def _unavailable(error: DBAPIError) -> Exception:
     """Only what a wait can mend becomes StoreUnavailable; our own mistakes stay what they are."""
     mendable = isinstance(error, OperationalError) or error.connection_invalidated
-    if not mendable or isinstance(error, ProgrammingError):
+    if not mendable or _is_wrong_sql(error):
         return error
     return StoreUnavailable(
         f"the ledger cannot be used now ({type(error.orig).__name__}: {error.orig}); "
         "check the disk, the database server and the `database` setting"
     )
+
+
+def _is_wrong_sql(error: DBAPIError) -> bool:
+    """SQLite calls this operational too, as it does a lock that is held or a disk that is full."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_ERROR or isinstance(error, ProgrammingError)
 
 
 def _engine(url: str) -> Engine:
