@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
-_SHORT_CODE = re.compile(r"\d{3,8}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _CHANNEL = re.compile(r"[a-z]+:.+")
 
 
@@ -61,8 +61,9 @@ def parse_address(raw: str, default_region: str | None = None) -> Address:
 def to_e164(raw: str, default_region: str | None) -> str | None:
     """The E.164 form of a number as people type it, or None.
 
-    Gates on `is_possible`, not `is_valid`: metadata lags new ranges. A number with an extension
-    gives None, since its E.164 form would reach the switchboard.
+    Gates on what is possible, not on what is valid: metadata lags new ranges. A number with an
+    extension gives None, since its E.164 form would reach the switchboard; so does one that is
+    possible only within its area.
     """
     import phonenumbers
 
@@ -72,9 +73,11 @@ def to_e164(raw: str, default_region: str | None) -> str | None:
         number = phonenumbers.parse(raw, default_region)
     except phonenumbers.NumberParseException:
         return None
-    if number.extension or not phonenumbers.is_possible_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if number.extension or possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return e164 if _E164.fullmatch(e164) else None
 
 
 def masked(number: str) -> str:
