@@ -1,15 +1,21 @@
-"""The sandbox's describes against those that a real org gave."""
+"""The sandbox's describes and records against those that real orgs gave."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from crm_sms.sandbox.salesforce import describe, schema
+from crm_sms.sandbox.salesforce.calls import Call
+from crm_sms.sandbox.salesforce.desk import Desk
+from crm_sms.sandbox.salesforce.org import Org
+from crm_sms.sandbox.salesforce.resources import answer
 
 pytestmark = pytest.mark.judges
 
@@ -80,3 +86,77 @@ def test_the_global_describe_has_the_recorded_keys(recorded: Any) -> None:
     wanted = set(recorded("Global")["sobjects"][0])
     obj = schema.load()["Contact"]
     assert wanted - set(describe.describe_short(obj, "/services/data/v66.0")) == set()
+
+
+#: Fields that exist but that the org behind the OpenAPI hides from its user.
+HIDDEN_IN_OPENAPI = {
+    *(("Contact", name) for name in HIDDEN_THERE),
+    *(("Lead", name) for name in HIDDEN_THERE),
+    ("Task", "Type"),
+}
+JSON_TYPES = {
+    "boolean": "boolean",
+    "int": "integer",
+    "double": "number",
+    "currency": "number",
+    "percent": "number",
+}
+RECORDS = {
+    "User": {"LastName": "U", "Username": "u@x.example", "Email": "u@x.example"},
+    "Account": {"Name": "A", "NumberOfEmployees": 5, "AnnualRevenue": 1000},
+    "Contact": {"LastName": "C", "Birthdate": "1999-12-31", "MobilePhone": "1", "Title": "T"},
+    "Lead": {"LastName": "L", "Company": "C", "NumberOfEmployees": 5},
+    "Opportunity": {
+        "Name": "O",
+        "StageName": "Closed Won",
+        "CloseDate": "2026-12-31",
+        "Amount": 12.5,
+    },
+    "Task": {
+        "Subject": "S",
+        "Status": "Completed",
+        "ActivityDate": "2026-12-31",
+        "ReminderDateTime": "2026-12-31T09:00:00Z",
+        "CallDurationInSeconds": 60,
+        "Description": "D",
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def schemas(shared: Path) -> dict[str, Any]:
+    """What an org's own OpenAPI says of its objects (names and types, nothing unknown)."""
+    file = shared / "data" / "salesforce" / "sobjects-oas3-v59-14-objects-strict.json"
+    return json.loads(file.read_text())["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_standard_fields_are_those_of_an_orgs_openapi(name: str, schemas: Any) -> None:
+    """Every standard field is one of v59, and of the JSON type that it has there."""
+    known = schemas[f"{name}SObject"]["properties"]
+    wrong = [
+        field["name"]
+        for field in ours(name)["fields"]
+        if not field["name"].startswith("SMS_") and (name, field["name"]) not in HIDDEN_IN_OPENAPI
+        if known.get(field["name"], {}).get("type") != JSON_TYPES.get(field["type"], "string")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_records_are_those_of_an_orgs_openapi(name: str, schemas: Any) -> None:
+    """A record as the sandbox gives it fits the org's schema, without ours and empty fields."""
+    org = Org(lambda: datetime(2026, 3, 2, tzinfo=UTC))
+    desk = Desk(org, lambda obj, row: None)
+    made = answer(desk, Call("POST", "v59.0", ("sobjects", name), body=RECORDS[name]))
+    assert made.status == 201, made.body
+    given = answer(desk, Call("GET", "v59.0", ("sobjects", name, made.body["id"])))
+    record = {
+        field: value
+        for field, value in given.body.items()
+        if value is not None and not field.startswith("SMS_")
+        if (name, field) not in HIDDEN_IN_OPENAPI
+    }
+    assert record.items() >= {"Id": made.body["id"]}.items()
+    Draft202012Validator(schemas[f"{name}SObject"]).validate(record)
+    Draft202012Validator(schemas["SaveResult"]).validate(made.body)

@@ -89,7 +89,8 @@ class Backend:
         with self.alone() as org:
             mark = org.mark()
             try:
-                results = life.run(org, payload)
+                with org.at(self._now()):
+                    results = life.run(org, payload)
             except Refused:
                 org.rollback(mark)
                 raise
@@ -121,14 +122,14 @@ class Backend:
     def perform(self, call: Call, path: str) -> Answer:
         """Does what the call asks for."""
         with self.alone():
-            return self._perform(call, path)
+            return self._perform(call, path, self._now())
 
     def postpone(self, call: Call, path: str, late: Late) -> None:
         """Does the part of a call that is in time; the rest commits when it is due."""
         with self.alone():
             now, later = split(call, late.chunks)
             if now is not None:
-                self._perform(now, path)
+                self._perform(now, path, self._now())
             if late.after_s is not None and later is not None:
                 due = self._now() + timedelta(seconds=late.after_s)
                 heapq.heappush(self._late, (due, next(self._late_numbers), later, path))
@@ -151,7 +152,7 @@ class Backend:
             "private_key_url": f"{base_url}/_sandbox/salesforce/private_key",
         }
 
-    def _perform(self, call: Call, path: str) -> Answer:
+    def _perform(self, call: Call, path: str, moment: datetime) -> Answer:
         desk = Desk(
             self.org,
             self.faults.guard(call, path),
@@ -160,7 +161,8 @@ class Backend:
             self.allowance,
         )
         try:
-            return answer(desk, call)
+            with self.org.at(moment):
+                return answer(desk, call)
         finally:
             self.org.commit()
 
@@ -168,8 +170,7 @@ class Backend:
         """Applies late commits in the order they are due, each at its own time."""
         while self._late and self._late[0][0] <= self._now():
             due, _, call, path = heapq.heappop(self._late)
-            with self.org.at(due):
-                self._perform(call, path)
+            self._perform(call, path, due)
 
     def _count(self, call: Call) -> None:
         self._recent.append(self._now())

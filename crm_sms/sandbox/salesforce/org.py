@@ -44,7 +44,7 @@ class Org:
 
     @contextmanager
     def at(self, moment: datetime) -> Iterator[None]:
-        """What is done inside is stamped with `moment`: a late commit happens when it was due."""
+        """All that is done inside happens at `moment`; a late commit, when it was due."""
         self._at = moment
         try:
             yield

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import requests
 from simple_salesforce import Salesforce as Client
-from simple_salesforce import SalesforceMalformedRequest, SalesforceResourceNotFound
+from simple_salesforce import (
+    SalesforceExpiredSession,
+    SalesforceGeneralError,
+    SalesforceMalformedRequest,
+    SalesforceMoreThanOneRecord,
+    SalesforceRefusedRequest,
+    SalesforceResourceNotFound,
+)
 from simple_salesforce.format import format_external_id, format_soql
 
 
@@ -74,6 +81,29 @@ def test_refusals_reach_the_client(client: Any) -> None:
     with pytest.raises(SalesforceMalformedRequest) as caught:
         client.query("SELECT Nope FROM Contact")
     assert caught.value.content[0]["errorCode"] == "INVALID_FIELD"
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        ({"kind": "expired_token", "times": 1}, SalesforceExpiredSession),
+        ({"kind": "quota", "remaining": 0}, SalesforceRefusedRequest),
+        ({"kind": "status", "status": 503}, SalesforceGeneralError),
+        ({"kind": "drop"}, requests.ConnectionError),
+    ],
+)
+def test_faults_reach_the_client(client: Any, api: Any, fault: Any, raised: Any) -> None:
+    """Each as the exception that the client has for it."""
+    api.fault(**fault)
+    with pytest.raises(raised):
+        client.query("SELECT Id FROM Contact")
+
+
+def test_several_records_of_one_key(client: Any, api: Any) -> None:
+    """300 is an exception of its own."""
+    api.people("Contact", *({"LastName": "A", "SMS_Phone_E164__c": "1"} for _ in range(2)))
+    with pytest.raises(SalesforceMoreThanOneRecord):
+        client.Contact.get_by_custom_id("SMS_Phone_E164__c", "1")
 
 
 def test_describe_and_limits(client: Any) -> None:
