@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crm_sms.cli import database, imports, parked, running, sandbox, serving, status, unmatched
+from crm_sms.cli import (
+    database,
+    doctor,
+    imports,
+    init,
+    parked,
+    running,
+    sandbox,
+    serving,
+    status,
+    unmatched,
+)
 from crm_sms.cli.screen import FAILED, complain
 from crm_sms.errors import CrmSmsError
 
@@ -34,7 +45,18 @@ app = typer.Typer(
     epilog="Ends with 0 if all was done, 1 if something failed, 2 if it was called wrongly, 3 if "
     "it was done but something is parked or missing.",
 )
-for group in (database, serving, running, imports, status, unmatched, parked, sandbox):
+for group in (
+    init,
+    doctor,
+    database,
+    serving,
+    running,
+    imports,
+    status,
+    unmatched,
+    parked,
+    sandbox,
+):
     group.add_to(app)
 
 

@@ -29,8 +29,10 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @db.command()
 def current(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Say which schema the ledger has, and which one this program needs. Ends with 3 if they
-    differ."""
+    """Say which schema the ledger has, and which one this program needs.
+
+    Ends with 3 if they differ.
+    """
     from crm_sms.ledger import schema
 
     with installation(ctx, any_schema=True) as app:

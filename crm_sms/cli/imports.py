@@ -31,8 +31,10 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Store the texts of a provider's export, as if its callbacks had brought them. Ends with 3 if
-    rows were refused."""
+    """Store the texts of a provider's export, as if its callbacks had brought them.
+
+    Ends with 3 if rows were refused.
+    """
     from crm_sms.use_cases.import_texts import import_texts
 
     with installation(ctx) as app, bars() as tell:

@@ -78,8 +78,10 @@ def retry(
     every: Annotated[bool, typer.Option("--all", help="All parked rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have records written again, once their remedy is applied. Ends with 3 if an id is not
-    parked."""
+    """Have records written again, once their remedy is applied.
+
+    Ends with 3 if an id is not parked.
+    """
     from crm_sms.use_cases.parked import retry as again
 
     with installation(ctx) as app:
@@ -92,8 +94,10 @@ def retry(
 def drop(
     ctx: typer.Context, ids: Ids = None, reason: ByReason = None, as_json: AsJson = False
 ) -> None:
-    """Give records up for good; their texts stay in the ledger. Ends with 3 if an id is not
-    parked."""
+    """Give records up for good; their texts stay in the ledger.
+
+    Ends with 3 if an id is not parked.
+    """
     from crm_sms.use_cases.parked import drop as give_up
 
     with installation(ctx) as app:

@@ -23,10 +23,11 @@ def serve(
     ] = False,
 ) -> None:
     """Take webhooks until SIGTERM or Ctrl-C. Every one that is answered 2xx is in the ledger."""
+    from crm_sms import web
     from crm_sms.engine import worker as engine
 
     with installation(ctx) as app:
-        ended = engine.serve(app, with_worker=with_worker)
+        ended = engine.serve(app, web.serve, with_worker=with_worker)
     _leave(ended)
 
 

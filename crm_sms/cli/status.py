@@ -21,8 +21,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show what waits, what is parked, and how old the mirrors are. Ends with 3 if anything is
-    parked."""
+    """Show what waits, what is parked, and how old the mirrors are.
+
+    Ends with 3 if anything is parked.
+    """
     from crm_sms.use_cases.status import status as look
 
     with installation(ctx) as app:

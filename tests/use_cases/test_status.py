@@ -73,9 +73,8 @@ def test_a_row_that_may_be_overwritten_is_settling(world: World) -> None:
     world.receive(world.outbound(NUMBER, "SM1"))
     world.process()
     world.advance(61)
-    world.fault("drop", when="after_commit", times=1)
-    world.deliver()
-    world.settle(120)
+    world.fault("drop", when="after_commit", match={"method": "POST"}, times=1)
+    world.settle(120, rounds=2)
     assert {settling for _, _, settling in lanes(world).values()} == {1}
 
 

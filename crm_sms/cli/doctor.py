@@ -1,0 +1,94 @@
+"""`crm-sms doctor`: what is well, what is not, and the remedy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, table
+from crm_sms.errors import CrmSmsError
+
+if TYPE_CHECKING:
+    from crm_sms.ports import Finding
+    from crm_sms.use_cases.doctor import Diagnosis
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.command()(doctor)
+
+
+def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Check settings, credentials, mapping, schema and queues, each finding with its remedy.
+
+    Ends with 1 if anything failed, 3 if records are parked.
+    """
+    diagnosis = _diagnosis(ctx)
+    answer(_document(diagnosis), as_json, lambda: _shown(diagnosis))
+    if diagnosis.failed:
+        raise typer.Exit(FAILED)
+    if diagnosis.parked:
+        raise typer.Exit(PARKED)
+
+
+def _diagnosis(ctx: typer.Context) -> Diagnosis:
+    from functools import partial
+
+    from crm_sms import logs
+    from crm_sms.bootstrap import bootstrap, planner
+    from crm_sms.use_cases.doctor import Patient, unreadable
+    from crm_sms.use_cases.doctor import doctor as look
+
+    logs.configure()
+    try:
+        app = bootstrap(ctx.obj, os.environ)
+    except CrmSmsError as error:
+        return unreadable(error)
+    try:
+        return look(
+            Patient(
+                settings=app.settings,
+                ledger=app.ledger,
+                clock=app.clock,
+                providers=app.providers,
+                crms=app.crms,
+                planner=partial(planner, app),
+            )
+        )
+    finally:
+        app.close()
+
+
+_VERDICTS: Mapping[bool | None, str] = {True: "ok", None: "warning", False: "failed"}
+
+
+def _document(diagnosis: Diagnosis) -> dict[str, Any]:
+    verdicts = [_VERDICTS[finding.ok] for finding in diagnosis.findings]
+    return {
+        **{word: verdicts.count(word) for word in _VERDICTS.values()},
+        "parked": diagnosis.parked,
+        "findings": [
+            {
+                "subject": finding.subject,
+                "verdict": _VERDICTS[finding.ok],
+                "text": finding.text,
+                "remedy": finding.remedy,
+            }
+            for finding in diagnosis.findings
+        ],
+    }
+
+
+def _shown(diagnosis: Diagnosis) -> Iterator[object]:
+    """What failed comes last, where the eye is when the command ends."""
+    order = list(_VERDICTS)
+    rows = sorted(diagnosis.findings, key=lambda finding: order.index(finding.ok))
+    yield table("", "what", "finding", rows=map(_row, rows))
+
+
+def _row(finding: Finding) -> tuple[str, str, str]:
+    remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
+    return _VERDICTS[finding.ok], finding.subject, finding.text + remedy

@@ -1,0 +1,214 @@
+"""Looks an installation over: what is well, what is not, and the remedy for each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from crm_sms.clock import Clock
+from crm_sms.errors import CrmSmsError
+from crm_sms.ledger import Ledger, inbox, mirror, schema
+from crm_sms.ledger.notes import note, put_note
+from crm_sms.mapping import check
+from crm_sms.ports import Crm, Finding, SmsProvider
+from crm_sms.settings import Settings
+from crm_sms.use_cases.process import Planner
+from crm_sms.use_cases.status import CrmStatus, status
+
+_LATE = timedelta(minutes=15)
+"""What waits longer than this waits for somebody, not for its window."""
+
+_DIGEST = "digest"
+_SAMPLE = "what a digest key is known by"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked over. Asking for a provider, CRM or planner may raise what is wrong there."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    providers: Mapping[str, SmsProvider]
+    crms: Mapping[str, Crm]
+    planner: Callable[[str], Planner]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything found; `parked` is how many records are parked."""
+
+    findings: tuple[Finding, ...]
+    parked: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything keeps the installation from working."""
+        return any(finding.ok is False for finding in self.findings)
+
+
+def doctor(patient: Patient) -> Diagnosis:
+    """Look at everything; what cannot be looked at is a finding, never an error.
+
+    Asks each CRM and provider, so it takes a few requests. Writes nothing to them.
+    """
+    findings = [*_schema(patient.ledger)]
+    parked = 0
+    if findings[0].ok:
+        found, parked = _stored(patient)
+        findings += found
+    for name in patient.providers:
+        findings += _provider(patient, name)
+    for name in patient.crms:
+        findings += _crm(patient, name)
+    return Diagnosis(tuple(findings), parked)
+
+
+def unreadable(error: CrmSmsError) -> Diagnosis:
+    """The finding for settings that cannot be read: there is nothing further to look at."""
+    lines = filter(None, map(str.strip, str(error).splitlines()))
+    return Diagnosis(tuple(Finding("settings", False, line, _REREAD) for line in lines))
+
+
+_REREAD = "correct it, then run crm-sms doctor again"
+
+
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(look())
+    except CrmSmsError as error:
+        return [Finding(subject, False, str(error), _REREAD)]
+
+
+def _schema(ledger: Ledger) -> list[Finding]:
+    def look() -> Iterator[Finding]:
+        schema.require(ledger)
+        yield Finding("ledger", True, f"has the schema of this program, {schema.head()}")
+
+    return _guarded("ledger", look)
+
+
+def _stored(patient: Patient) -> tuple[list[Finding], int]:
+    """What the ledger alone can tell."""
+    found = status(patient.ledger, tuple(patient.crms), patient.clock())
+    findings = [_digest_key(patient.ledger), _inbox(patient.ledger, found.at)]
+    for name, crm in found.crms.items():
+        findings += [_parked(name, crm), _queue(name, crm, found.at), _mirror(patient, name, crm)]
+        findings += _fallback_owner(patient, name, crm)
+    return findings, found.parked
+
+
+def _digest_key(ledger: Ledger) -> Finding:
+    """The first key that the ledger is seen with is the right one."""
+    with ledger.write("meta") as connection:
+        known, here = note(connection, _DIGEST), ledger.digest(_SAMPLE)
+        if known is None:
+            put_note(ledger, connection, _DIGEST, here)
+    if known in (None, here):
+        return Finding("digest_key", True, "is the one that the ledger is used with")
+    text = "is another one than the ledger was used with, so stored opt-outs are not found"
+    return Finding("digest_key", False, text, "restore CRM_SMS_DIGEST_KEY in .env")
+
+
+def _inbox(ledger: Ledger, now: datetime) -> Finding:
+    with ledger.read() as connection:
+        events, since = inbox.backlog(connection)
+    text = f"{events} events wait to be processed"
+    if since is None or now - since < _LATE:
+        return Finding("inbox", True, text)
+    remedy = "start crm-sms worker, or have cron call crm-sms sync all; its log says what fails"
+    return Finding("inbox", None, f"{text}, since {_shown(since)}", remedy)
+
+
+def _parked(name: str, crm: CrmStatus) -> Finding:
+    counts = ", ".join(f"{rows} {reason}" for reason, rows in crm.parked.items())
+    if not counts:
+        return Finding(f"parked {name}", True, "nothing is parked")
+    return Finding(f"parked {name}", None, counts, "crm-sms parked list says what to do")
+
+
+def _queue(name: str, crm: CrmStatus, now: datetime) -> Finding:
+    waiting, due = sum(q.waiting for q in crm.queues), sum(q.due for q in crm.queues)
+    oldest = min((q.oldest for q in crm.queues if q.oldest), default=now)
+    text = f"{waiting} records wait, {due} of them are due"
+    if not due or now - oldest < _LATE:
+        return Finding(f"outbox {name}", True, text)
+    remedy = "start crm-sms worker, or have cron call crm-sms sync all"
+    if crm.pause:
+        remedy = f"the CRM is left alone until {_shown(crm.pause.until)}: {crm.pause.why}"
+    return Finding(f"outbox {name}", None, f"{text}, the oldest since {_shown(oldest)}", remedy)
+
+
+def _mirror(patient: Patient, name: str, crm: CrmStatus) -> Finding:
+    subject, remedy = f"mirror {name}", "crm-sms sync people"
+    people = [at for part, at in crm.mirror.items() if part.startswith("people")]
+    if not people:
+        return Finding(subject, None, "nobody was pulled yet", remedy)
+    late = max(_LATE, timedelta(seconds=3 * patient.settings.worker.sync_s))
+    text = f"last pulled {_shown(min(people))}"
+    if patient.clock() - min(people) > late:
+        return Finding(subject, None, text, f"{remedy}; the worker pulls by itself")
+    return Finding(subject, True, text)
+
+
+def _fallback_owner(patient: Patient, name: str, crm: CrmStatus) -> list[Finding]:
+    subject, id = f"fallback owner {name}", patient.settings.tasks.fallback_owner
+    if id is None:
+        text = "without one, tasks of people without an active owner go to our own user"
+        return [Finding(subject, None, text, "set tasks.fallback_owner to the id of a user")]
+    if "owners" not in crm.mirror:
+        return []  # the mirror's own finding says what to do
+    with patient.ledger.read() as connection:
+        return [_owner(connection, subject, name, id)]
+
+
+def _owner(connection: Connection, subject: str, crm: str, id: str) -> Finding:
+    owner = mirror.owners_by_id(connection, crm, [id]).get(id)
+    remedy = "set tasks.fallback_owner to the id of an active user"
+    if owner is None:
+        return Finding(subject, False, f"{id} is not a user of this CRM", remedy)
+    if not owner.active:
+        return Finding(subject, False, f"{id} is not active", remedy)
+    return Finding(subject, True, f"{id} is active")
+
+
+def _provider(patient: Patient, name: str) -> list[Finding]:
+    def look() -> Iterator[Finding]:
+        adapter = patient.providers[name]
+        public = patient.settings.public_url
+        yield Finding(f"webhooks {name}", True, f"the provider calls {public}/webhooks/{name}")
+        yield from adapter.check()
+
+    return _guarded(name, look)
+
+
+def _crm(patient: Patient, name: str) -> list[Finding]:
+    """A mapping that cannot be read and credentials that fail are told of both at once."""
+    found = _guarded(name, lambda: iter(patient.crms[name].check()))
+    planner: list[Planner] = []
+
+    def read() -> Iterator[Finding]:
+        planner.append(patient.planner(name))
+        yield from ()
+
+    found += _guarded(f"mapping {name}", read)
+    if planner and not any(finding.ok is False for finding in found):
+        found += _guarded(f"mapping {name}", lambda: _mapping(patient.crms[name], planner[0]))
+    return found
+
+
+def _mapping(crm: Crm, planner: Planner) -> Iterator[Finding]:
+    subject, mapping = f"mapping {planner.crm}", planner.mapping
+    problems = check(mapping, crm.describe(sorted(mapping.objects())))
+    for problem in problems:
+        text = f"{problem.file}: {problem.key}: {problem.text}"
+        yield Finding(subject, False if problem.fatal else None, text, problem.remedy)
+    if not problems:
+        yield Finding(subject, True, f"{mapping.name} fits the CRM")
+
+
+def _shown(at: datetime) -> str:
+    return at.isoformat(" ", "seconds")

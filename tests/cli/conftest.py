@@ -1,0 +1,102 @@
+"""The command line against a sandbox: in this process on a clock that stands, and as a child."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from crm_sms.cli import app
+from crm_sms.sandbox.server import running
+from crm_sms.testing.world import World, build
+
+NUMBER = "+12025550123"
+TWILIO = "AC00000000000000000000000000000001"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and what it ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def anywhere() -> Iterator[Run]:
+    """Runs a command in this process."""
+
+    def run(*args: object, **environ: str) -> Answer:
+        result = CliRunner().invoke(
+            app, [str(arg) for arg in args], env={"COLUMNS": "200"} | environ
+        )
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    yield run
+    structlog.reset_defaults()  # a command sets up logging for the whole process
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An installation whose ledger has the schema, and an org without people."""
+    with running() as box:
+        it = build(tmp_path, box)
+        yield it
+        it.app.close()
+
+
+@pytest.fixture
+def crm_sms(anywhere: Run, world: World) -> Run:
+    """Runs a command on that installation."""
+    return lambda *args, **environ: anywhere("--folder", world.app.folder, *args, **environ)
+
+
+@pytest.fixture
+def contact(world: World) -> str:
+    """Somebody who is in the org and in the mirror."""
+    id = world.contact(NUMBER, FirstName="Ada", LastName="Doe")
+    world.sync()
+    return id
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m crm_sms` and ends it after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*args: object, **environ: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crm_sms", *map(str, args)],
+            env=os.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,130 @@
+"""`crm-sms parked`: listed with the remedy, retried, dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crm_sms.records import Reason
+from crm_sms.testing.world import World
+from crm_sms.use_cases.parked import REMEDIES
+
+NUMBER = "+12025550123"
+VALIDATION = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+
+
+@pytest.fixture
+def parked(world: World, contact: str) -> list[int]:
+    """A text whose records the org refuses; their numbers."""
+    world.fault("row_error", code=VALIDATION, message="ask Kim")
+    world.receive(world.outbound(NUMBER, "SM1"))
+    world.settle()
+    world.clear_faults()
+    from crm_sms.use_cases.parked import parked as find
+
+    return [row.id for row in find(world.app.ledger)]
+
+
+def test_each_reason_is_listed_with_its_remedy(crm_sms: Any, parked: list[int]) -> None:
+    """And each row with the CRM's words."""
+    answer = crm_sms("parked", "list")
+    assert answer.code == 0
+    assert f"validation: {len(parked)} parked. Remedy: {REMEDIES[Reason.VALIDATION]}" in answer.out
+    assert "ask Kim" in answer.out
+
+
+def test_the_list_as_a_document(crm_sms: Any, parked: list[int]) -> None:
+    """Rows with stable keys, and the remedies of the reasons among them."""
+    document = crm_sms("parked", "list", "--json").json
+    assert [row["id"] for row in document["rows"]] == parked
+    assert set(document["rows"][0]) == {
+        "id",
+        "crm",
+        "object",
+        "key",
+        "lane",
+        "reason",
+        "detail",
+        "since",
+        "tries",
+    }
+    assert document["remedies"] == {"validation": REMEDIES[Reason.VALIDATION]}
+
+
+def test_a_reason_picks_its_rows(crm_sms: Any, parked: list[int]) -> None:
+    """Another reason shows none of them."""
+    assert len(crm_sms("parked", "list", "--reason", "validation", "--json").json["rows"]) == len(
+        parked
+    )
+    assert crm_sms("parked", "list", "--reason", "owner").out == "nothing is parked\n"
+
+
+@pytest.mark.parametrize("how", [["--all"], ["--reason", "validation"]], ids=" ".join)
+def test_a_retry_brings_the_records_to_the_crm(
+    crm_sms: Any, world: World, parked: list[int], how: list[str]
+) -> None:
+    """Once the remedy is applied."""
+    answer = crm_sms("parked", "retry", *how, "--json")
+    assert (answer.code, answer.json) == (0, {"rows": len(parked), "missing": []})
+    world.settle()
+    assert len(world.records("SMS_Message__c")) == 1
+    assert crm_sms("parked", "list").out == "nothing is parked\n"
+
+
+def test_single_rows_are_retried_or_dropped_by_number(
+    crm_sms: Any, world: World, parked: list[int]
+) -> None:
+    """The others stay."""
+    first, *others = parked
+    assert crm_sms("parked", "retry", first).out == "1 to be written again\n"
+    assert crm_sms("parked", "drop", *others).out == f"{len(others)} dropped\n"
+    assert crm_sms("parked", "list").out == "nothing is parked\n"
+
+
+def test_a_number_that_is_not_parked_ends_with_3(crm_sms: Any, parked: list[int]) -> None:
+    """The ones that are parked are handled all the same."""
+    answer = crm_sms("parked", "drop", parked[0], 4711)
+    assert (answer.code, answer.out) == (3, "1 dropped\n")
+    assert "not parked: 4711" in answer.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["retry"],
+        ["drop"],
+        ["retry", "1", "--all"],
+        ["drop", "1", "--reason", "data"],
+        ["retry", "--reason", "weather"],
+        ["list", "--reason", "weather"],
+        ["drop", "--all"],
+    ],
+    ids=" ".join,
+)
+def test_unclear_orders_are_wrong_usage(crm_sms: Any, args: list[str]) -> None:
+    """Nothing is guessed, and everything is never dropped at once."""
+    assert crm_sms("parked", *args).code == 2
+
+
+def test_a_retry_plans_anew_what_the_mapping_could_not_make(
+    crm_sms: Any, world: World, contact: str
+) -> None:
+    """Its text returns to the inbox."""
+    mapping = crm_sms("init", "--mapping") and world.app.folder / "salesforce.toml"
+    text = mapping.read_text()
+    mapping.write_text(text.replace('"message.sender.shown"', '"1 // message.click_count"'))
+    world.receive(world.outbound(NUMBER, "SM1"))
+    answer = crm_sms("process", "--json")
+    assert (answer.code, answer.json["process"]["report"]["refused"]) == (3, 1)
+    assert [row["reason"] for row in crm_sms("parked", "list", "--json").json["rows"]] == ["setup"]
+    mapping.unlink()
+    crm_sms("parked", "retry", "--all")
+    assert crm_sms("sync", "all").code == 0
+    assert len(world.records("SMS_Message__c")) == 1
+
+
+def test_every_reason_has_a_remedy() -> None:
+    """One line each that says what to do."""
+    assert set(REMEDIES) == set(Reason)
+    assert all("retry" in remedy and remedy[-1] != "." for remedy in REMEDIES.values())

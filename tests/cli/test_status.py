@@ -1,0 +1,60 @@
+"""`crm-sms status` on a screen and as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crm_sms.testing.world import World
+
+NUMBER = "+12025550123"
+
+
+def test_a_fresh_installation(crm_sms: Any) -> None:
+    """Says what has not happened yet, and which command makes it happen."""
+    answer = crm_sms("status")
+    assert answer.code == 0
+    assert "inbox: 0 events wait\n" in answer.out
+    assert "mirror: never pulled (crm-sms sync people)" in answer.out
+    assert "last request: none yet" in answer.out
+
+
+def test_ages_are_told_in_words(crm_sms: Any, world: World, contact: str) -> None:
+    """The document has the instants themselves."""
+    began = world.now
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.process()
+    world.receive(world.reply(NUMBER, "SM2"))
+    world.advance(7200)
+    text = crm_sms("status").out
+    assert "inbox: 1 events wait, the oldest since 2 h ago" in text
+    assert "people:Contact 2 h ago" in text
+    document = crm_sms("status", "--json").json
+    assert (document["inbox"], document["inbox_since"]) == (1, began.isoformat())
+    crm = document["crms"]["salesforce"]
+    assert set(crm) == {"queues", "parked", "mirror", "unmatched", "last_request", "pause"}
+    assert {q["lane"]: q["due"] for q in crm["queues"]}["task"] == 1
+
+
+def test_a_pause_is_shown_with_its_reason(crm_sms: Any, world: World, contact: str) -> None:
+    """Until it is over."""
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.process()
+    world.fault("status", status=503)
+    world.settle()
+    assert "left alone until 2026-11-20 15:" in crm_sms("status").out
+    pause = crm_sms("status", "--json").json["crms"]["salesforce"]["pause"]
+    assert pause["why"]
+    world.advance(3600)
+    assert "left alone" not in crm_sms("status").out
+
+
+def test_parked_records_end_it_with_3(crm_sms: Any, world: World, contact: str) -> None:
+    """So that a monitor sees it; the last request and the command to look are named."""
+    world.fault("row_error", code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="no")
+    world.receive(world.outbound(NUMBER, "SM1"), world.reply("+12025550199", "SM2"))
+    world.settle()
+    answer = crm_sms("status")
+    assert answer.code == 3
+    assert "validation (crm-sms parked list)" in answer.out
+    assert "texts without a person: 1 unknown (crm-sms unmatched list)" in answer.out
+    assert "0 unclear, 2 parked" in answer.out
