@@ -47,10 +47,10 @@ def test_what_was_answered_survives_a_kill(
     assert set(answers.values()) <= {204, None}
     assert answered <= set(kept)
     assert all(kept.values())
-    if side == "before":
-        assert set(kept) == answered
-    else:
+    if side == "after":  # those of the last commit are kept, though nobody could be told
         assert set(kept) > answered
+    elif count == 1:  # later on, a commit may stand whose answers were still on their way
+        assert kept == {}
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
