@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -138,13 +139,15 @@ def work(app: App) -> bool:
     return worker.stop()
 
 
-def serve(app: App, *, with_worker: bool) -> bool:
+TakeWebhooks = Callable[[App, Callable[[], object]], None]
+"""Serves until a signal ends it, and calls what it is given after each commit (`web.serve`)."""
+
+
+def serve(app: App, take_webhooks: TakeWebhooks, *, with_worker: bool) -> bool:
     """Take webhooks until SIGTERM or SIGINT, and wake the worker, here or elsewhere, for them.
 
     False if a request of the worker was still under way at the end.
     """
-    from crm_sms import web
-
     wake = wake_of(app.ledger)
     worker = Worker(app, wake_of(app.ledger)) if with_worker else None
     # The server ends by itself at a signal, and then raises it again for whoever had it before.
@@ -153,7 +156,7 @@ def serve(app: App, *, with_worker: bool) -> bool:
     if worker:
         worker.start()
     try:
-        web.serve(app, wake.notify)
+        take_webhooks(app, wake.notify)
     finally:
         ended = worker.stop() if worker else True
         wake.close()
