@@ -30,7 +30,9 @@ venv() {  # NAME REQUIREMENT...
 say "the wheel with all extras, tested outside the checkout"
 venv full "crm-sms[all,testing] @ file://$wheel" pytest-xdist
 mkdir "$work/tree"
-git ls-files -z --cached -- tests docs '*.md' pyproject.toml | xargs -0 cp --parents -t "$work/tree"
+git ls-files -z --cached -- tests docs '*.md' pyproject.toml constraints.txt |
+  xargs -0 cp --parents -t "$work/tree"
+[ ! -d ../shared ] || ln -s "$(realpath ../shared)" "$work/shared"
 (cd "$work/tree" && "$work/full/bin/python" -P -m pytest -n 2 --ignore tests/judges \
   -m "not judges and not browser and not slow and not checkout")
 
