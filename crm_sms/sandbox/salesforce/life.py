@@ -41,21 +41,21 @@ def _one(org: Org, writer: Writer, operation: Any) -> list[str]:
 
 def _create(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str]:
     obj = _object(org, operation)
-    return [writer.create(obj, record) for record in operation["records"]]
+    return [writer.create(obj, record) for record in _records(operation)]
 
 
 def _update(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str]:
     obj = _object(org, operation)
     return [
         writer.update(obj, record["Id"], {k: v for k, v in record.items() if k != "Id"})
-        for record in operation["records"]
+        for record in _records(operation)
     ]
 
 
 def _delete(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str]:
     done = []
     for record_id in operation["ids"]:
-        obj = org.object_of(record_id)
+        obj = org.object_of(str(record_id))
         if obj is None:
             raise Refused("MALFORMED_ID", f"malformed id {record_id}")
         done.append(writer.delete(obj, record_id))
@@ -119,6 +119,13 @@ def _system_write(org: Org, obj: SObject, row: Row, changes: Row) -> None:
     """Sets fields that users cannot, past rules and checks."""
     current = org.tables[obj.name].rows[row["Id"]]
     org.put(obj, current | org.stamps(org.user_id, created=False) | changes)
+
+
+def _records(operation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    records = operation["records"]
+    if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
+        raise RequestRefused("BAD_OPERATION", "`records` is a list of objects")
+    return records
 
 
 def _object(org: Org, operation: Mapping[str, Any]) -> SObject:

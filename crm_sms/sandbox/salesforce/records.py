@@ -138,7 +138,7 @@ def external_field(desk: Desk, obj: SObject, name: str) -> Field:
 def find(desk: Desk, obj: SObject, field: Field, value: str) -> list[Row]:
     """The rows with that external id that are not deleted."""
     if field.type != "id":
-        return desk.org.tables[obj.name].alive(field.name, value)
+        return desk.org.tables[obj.name].alive(field.name, value.strip())
     return [desk.writer.existing(obj, value)]
 
 

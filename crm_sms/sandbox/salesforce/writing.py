@@ -112,7 +112,7 @@ class Writer:
         target = self.org.schema[field.to[0]]
         keys = [] if not isinstance(value, dict) else [k for k in value if k != "attributes"]
         key = self.org.field(target, keys[0]) if len(keys) == 1 else None
-        if key is None or not key.external:
+        if key is None or not key.external or not isinstance(value[key.name], str):
             raise Refused("INVALID_FIELD", f"{name} needs one external id of {target.name}", [name])
         found = self.org.tables[target.name].alive(key.name, value[key.name])
         if len(found) != 1:

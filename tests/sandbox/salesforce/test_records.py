@@ -239,6 +239,12 @@ class TestUpsert:
         assert answer.status_code == 201
         assert api.get("SMS_Message__c", answer.json()["id"])["Message_Key__c"] == key
 
+    def test_a_key_is_trimmed_as_it_is_kept(self, api: Any) -> None:
+        """Blanks around it do not make another key."""
+        first = api("PATCH", f"{self.PATH}/k1", {"Status__c": "Sent"}).json()
+        again = api("PATCH", f"{self.PATH}/%20k1%20", {"Status__c": "Sent"}).json()
+        assert (again["id"], again["created"]) == (first["id"], False)
+
     def test_several_matches_are_300(self, api: Any) -> None:
         """The answer lists the records' addresses, and none is changed."""
         ids = [api.create("Contact", LastName="A", SMS_Phone_E164__c="+1555") for _ in "ab"]
@@ -300,6 +306,8 @@ class TestLookupsByKey:
             {"Contact__r": {"LastName": "A"}},
             {"Contact__r": {}},
             {"Contact__r": "x"},
+            {"Contact__r": {"SMS_Phone_E164__c": ["+1555"]}},
+            {"Contact__r": {"SMS_Phone_E164__c": None}},
             {"Nope__r": {"SMS_Phone_E164__c": "+1555"}},
         ],
     )
