@@ -96,11 +96,12 @@ def choose_opportunity(
 ) -> tuple[Opportunity | None, OpportunityRule]:
     """The only open opportunity in which a person has a role; of several, the one where theirs is
     the primary one. `roles` are the person's own."""
-    living = {role.opportunity_id: role for role in roles if not role.deleted}
-    held = [o for o in opportunities if o.open and not o.deleted and o.id in living]
+    living = [role for role in roles if not role.deleted]
+    theirs = {role.opportunity_id for role in living}
+    held = [o for o in opportunities if o.open and not o.deleted and o.id in theirs]
     if len(held) <= 1:
         return (held[0], OpportunityRule.ONLY) if held else (None, OpportunityRule.NONE)
-    primary = [o for o in held if any(r.primary and r.opportunity_id == o.id for r in roles)]
+    primary = [o for o in held if any(r.primary and r.opportunity_id == o.id for r in living)]
     if len(primary) == 1:
         return primary[0], OpportunityRule.PRIMARY
     return None, OpportunityRule.SEVERAL
