@@ -55,6 +55,8 @@ def settlement(
 
 
 def _final(row: OutboxRow, outcome: Outcome) -> Verdict:
+    if outcome.verdict in (Verdict.DONE, Verdict.MAYBE):
+        return outcome.verdict
     if outcome.reason is Reason.FIELD and row.tries == 0 and outcome.fields:
         return Verdict.RETRY
     allowed = _GIVE_UP_AFTER.get(outcome.reason) if outcome.reason else None

@@ -1,0 +1,153 @@
+"""What an outcome means for its row: every verdict, reason and number of tries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from crm_sms.ledger.outbox import OutboxRow, State, Turn
+from crm_sms.records import Lane, Outcome, Reason, Verdict
+from crm_sms.use_cases.deliver.settling import Settled, settlement
+
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+LATE = timedelta(minutes=11)
+TURN = Turn("crm", "7", NOW, NOW + timedelta(minutes=8), LATE, tuple(Lane), {}, 1000)
+ENDED = NOW + timedelta(seconds=3)
+ROW = OutboxRow(
+    id=1,
+    object="Text__c",
+    key="k",
+    lane=Lane.TIMELINE,
+    key_field="Key__c",
+    create_only=False,
+    fields={},
+    starred=frozenset(),
+    version=1,
+    tries=0,
+    maybe=False,
+    rewrite_at=None,
+    sent={},
+    reason=None,
+)
+TRIES = range(5)
+WHOLE = (Reason.UNAVAILABLE, Reason.QUOTA)
+STAYS_AFTER = {Reason.AUTOMATION: 1, Reason.DUPLICATE: 3, Reason.FIELD: 1}
+
+
+def settled(row: OutboxRow, outcome: Outcome, jitter: float = 1.0) -> Settled:
+    """The fate of a row at the end of its request."""
+    return settlement(row, outcome, ENDED, TURN, lambda: jitter)
+
+
+def expected(verdict: Verdict, reason: Reason | None, tries: int, named: bool) -> Verdict:
+    """The verdict that stands, as the words of each rule have it."""
+    if verdict in (Verdict.DONE, Verdict.MAYBE):
+        return verdict
+    if reason is Reason.FIELD and named and tries == 0:
+        return Verdict.RETRY  # with a fresh description
+    if verdict is Verdict.RETRY and tries >= STAYS_AFTER.get(reason, tries + 1):
+        return Verdict.PARK
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "tries", "named"),
+    list(product(Verdict, [None, *Reason], TRIES, [False, True])),
+)
+def test_every_outcome_has_its_fate(
+    verdict: Verdict, reason: Reason | None, tries: int, named: bool
+) -> None:
+    """Done leaves, park stays, anything else waits again; the rest follows from that."""
+    outcome = Outcome(verdict, reason=reason, detail="words", fields=("F",) if named else ())
+    found = settled(replace(ROW, tries=tries), outcome)
+    stands = expected(verdict, reason, tries, named)
+    assert found.verdict is stands
+    after = found.settlement
+    match stands:
+        case Verdict.DONE:
+            assert (after.state, after.maybe, after.rewrite_at) == (None, False, None)
+        case Verdict.PARK:
+            assert (after.state, after.not_before) == (State.PARKED, ENDED)
+            assert after.reason == (reason or Reason.UNKNOWN)
+            assert (after.detail, after.tries) == ("words", tries + 1)
+        case Verdict.MAYBE:
+            assert (after.state, after.maybe) == (State.WAITING, True)
+            assert after.rewrite_at == ENDED + LATE
+            assert after.tries == tries + 1
+        case Verdict.RETRY:
+            assert (after.state, after.maybe, after.rewrite_at) == (State.WAITING, False, None)
+            assert after.tries == tries + (reason not in WHOLE)
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (1, 2), (5, 32), (9, 300), (50, 300)])
+@pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.MAYBE])
+def test_a_row_backs_off_longer_with_every_try(
+    verdict: Verdict, tries: int, seconds: float
+) -> None:
+    """Half of that with the least jitter."""
+    row, outcome = replace(ROW, tries=tries), Outcome(verdict, reason=Reason.LOCKED)
+    for jitter, share in ((1.0, 1.0), (0.0, 0.5)):
+        wait = settled(row, outcome, jitter).settlement.not_before - ENDED
+        assert wait == timedelta(seconds=seconds * share)
+
+
+@pytest.mark.parametrize("reason", WHOLE)
+def test_a_failing_crm_is_not_the_row_s_fault(reason: Reason) -> None:
+    """The row keeps its place and its tries; the wait is the CRM's."""
+    found = settled(ROW, Outcome(Verdict.RETRY, reason=reason, wait_s=90))
+    assert (found.settlement.not_before, found.settlement.tries) == (ENDED, 0)
+    assert found.crm_wait_s == 90
+
+
+def test_a_row_waits_at_least_as_long_as_it_was_told() -> None:
+    """A longer back-off of our own stands."""
+    told = Outcome(Verdict.RETRY, reason=Reason.LOCKED, wait_s=20)
+    assert settled(ROW, told).settlement.not_before == ENDED + timedelta(seconds=20)
+    tired = replace(ROW, tries=9)
+    assert settled(tired, told).settlement.not_before == ENDED + timedelta(seconds=300)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.PARK])
+def test_what_may_have_been_written_is_not_forgotten(verdict: Verdict) -> None:
+    """A clear answer to a later try says nothing of the earlier request."""
+    before = replace(ROW, maybe=True, rewrite_at=NOW + LATE)
+    after = settled(before, Outcome(verdict, reason=Reason.LOCKED)).settlement
+    assert (after.maybe, after.rewrite_at) == (True, NOW + LATE)
+
+
+def test_a_second_unclear_outcome_moves_the_rewrite() -> None:
+    """The later request may commit later."""
+    before = replace(ROW, maybe=True, rewrite_at=NOW - timedelta(minutes=1))
+    after = settled(before, Outcome(Verdict.MAYBE)).settlement
+    assert (after.maybe, after.rewrite_at) == (True, ENDED + LATE)
+
+
+def test_done_while_a_late_writer_may_come_is_written_once_more() -> None:
+    """At the instant from which none can be under way."""
+    row = replace(ROW, maybe=True, rewrite_at=NOW + LATE, tries=3)
+    after = settled(row, Outcome(Verdict.DONE)).settlement
+    assert (after.state, after.not_before) == (State.SETTLING, NOW + LATE)
+    assert (after.maybe, after.rewrite_at) == (False, NOW + LATE)
+
+
+@pytest.mark.parametrize("late_s", [0, -1, 2])
+def test_the_rewrite_is_judged_by_the_time_of_the_claim(late_s: float) -> None:
+    """A row that was claimed a moment too early for its rewrite is not taken for rewritten, though
+    the moment has passed when the answer comes."""
+    row = replace(ROW, rewrite_at=NOW + timedelta(seconds=late_s))
+    after = settled(row, Outcome(Verdict.DONE)).settlement
+    assert after.state is (State.SETTLING if late_s > 0 else None)
+
+
+def test_a_record_that_is_made_once_is_not_rewritten() -> None:
+    """There is nothing of it that a late writer could set back."""
+    row = replace(ROW, create_only=True, maybe=True, rewrite_at=NOW + LATE)
+    assert settled(row, Outcome(Verdict.DONE)).settlement.state is None
+
+
+def test_the_crm_s_id_is_handed_on() -> None:
+    """Others refer to the record by it."""
+    assert settled(ROW, Outcome(Verdict.DONE, crm_id="a01")).crm_id == "a01"
