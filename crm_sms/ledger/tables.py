@@ -223,7 +223,7 @@ phones = Table(
     Column("crm", String, primary_key=True),
     Column("person_id", String, primary_key=True),
     Column("e164", String, primary_key=True),
-    Index(None, "crm", "e164"),
+    Index(None, "crm", "e164", "person_id"),
 )
 
 owners = Table(

@@ -157,7 +157,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("crm", "person_id", "e164", name=op.f("pk_phones")),
     )
     with op.batch_alter_table("phones", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_phones_crm_e164"), ["crm", "e164"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_phones_crm_e164_person_id"), ["crm", "e164", "person_id"], unique=False
+        )
 
     op.create_table(
         "requests",
