@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from crm_sms.ledger import inbox
 from crm_sms.ledger.store import Ledger
@@ -45,8 +45,14 @@ def assigned(
     ledger: Ledger, connection: Connection, crm: str, numbers: Collection[str]
 ) -> dict[str, str]:
     """Person ids by number, for the numbers that somebody assigned."""
+    if not numbers:
+        return {}
     digests = {ledger.digest(number): number for number in numbers}
-    query = select(assignments.c.number_digest, assignments.c.person_id).where(
-        assignments.c.crm == crm, assignments.c.number_digest.in_(digests)
-    )
-    return {digests[row.number_digest]: row.person_id for row in connection.execute(query)}
+    rows = connection.execute(_ASSIGNED, {"crm": crm, "wanted": list(digests)})
+    return {digests[row.number_digest]: row.person_id for row in rows}
+
+
+_ASSIGNED = select(assignments.c.number_digest, assignments.c.person_id).where(
+    assignments.c.crm == bindparam("crm"),
+    assignments.c.number_digest.in_(bindparam("wanted", expanding=True)),
+)

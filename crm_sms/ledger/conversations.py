@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from crm_sms.ledger.tables import conversations, matches
 from crm_sms.routing import CONVERSATION, Conversation
@@ -23,32 +24,34 @@ def recent(
     connection: Connection, crm: str, person_ids: Collection[str], since: datetime
 ) -> list[Conversation]:
     """Conversations of these people that could take a text of `since` or later."""
-    query = select(*_COLUMNS).where(
-        conversations.c.crm == crm,
-        conversations.c.person_id.in_(person_ids),
-        conversations.c.started_at > since - CONVERSATION,
-    )
-    return [Conversation(*row) for row in connection.execute(query)]
+    values = {"crm": crm, "wanted": list(person_ids), "since": since - CONVERSATION}
+    return [Conversation(*row) for row in connection.execute(_RECENT, values)]
+
+
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_RECENT = select(*_COLUMNS).where(
+    conversations.c.crm == bindparam("crm"),
+    conversations.c.person_id.in_(_WANTED),
+    conversations.c.started_at > bindparam("since"),
+)
+_BY_ID = select(*_COLUMNS).where(conversations.c.id.in_(_WANTED))
+_START = conversations.insert().returning(conversations.c.id)
 
 
 def by_id(connection: Connection, ids: Collection[int]) -> dict[int, Conversation]:
     """Conversations by id."""
     if not ids:
         return {}
-    query = select(*_COLUMNS).where(conversations.c.id.in_(ids))
-    return {row[0]: Conversation(*row) for row in connection.execute(query)}
+    rows = connection.execute(_BY_ID, {"wanted": list(ids)})
+    return {row[0]: Conversation(*row) for row in rows}
 
 
 def start(
     connection: Connection, crm: str, person_id: str, task_key: str, started_at: datetime
 ) -> Conversation:
     """A new conversation; the key of its task is unique."""
-    statement = (
-        conversations.insert()
-        .values(crm=crm, person_id=person_id, task_key=task_key, started_at=started_at)
-        .returning(conversations.c.id)
-    )
-    id = connection.execute(statement).scalar_one()
+    row = {"crm": crm, "person_id": person_id, "task_key": task_key, "started_at": started_at}
+    id = connection.execute(_START, row).scalar_one()
     return Conversation(id, person_id, task_key, started_at)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from crm_sms.events import (
     Click,
@@ -153,10 +153,14 @@ def _data_row(number: int, event: Event) -> dict[str, DriverValue]:
     }
 
 
-_FACT = select(
-    events,
-    *(column for column in event_data.c if column.name not in ("event_id", "raw", "raw_type")),
-).select_from(events.outerjoin(event_data))
+_OF_TEXTS = (
+    select(
+        events,
+        *(column for column in event_data.c if column.name not in ("event_id", "raw", "raw_type")),
+    )
+    .select_from(events.outerjoin(event_data))
+    .where(events.c.text.in_(bindparam("wanted", expanding=True)))
+)
 
 
 def of_texts(
@@ -164,7 +168,9 @@ def of_texts(
 ) -> dict[str, list[tuple[int, Event]]]:
     """Every event of these texts with its number, by alias. Raw bytes stay where they are."""
     found: dict[str, list[tuple[int, Event]]] = {}
-    for row in connection.execute(_FACT.where(events.c.text.in_(aliases))):
+    if not aliases:
+        return found
+    for row in connection.execute(_OF_TEXTS, {"wanted": list(aliases)}):
         found.setdefault(row.text, []).append((row.id, _event(row)))
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, literal, select
+from sqlalchemy import Connection, bindparam, delete, func, literal, select
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import events, inbox, message_aliases, message_data, messages
@@ -23,14 +23,16 @@ class Waiting:
 
 def claim(connection: Connection, most: int) -> list[Waiting]:
     """Rows for this transaction alone, oldest first; what another one holds is passed over."""
-    query = (
-        select(inbox.c.event_id, events.c.text, events.c.message_key)
-        .join(events, events.c.id == inbox.c.event_id)
-        .order_by(inbox.c.event_id)
-        .limit(most)
-        .with_for_update(of=inbox, skip_locked=True)
-    )
-    return [Waiting(*row) for row in connection.execute(query)]
+    return [Waiting(*row) for row in connection.execute(_CLAIM, {"most": most})]
+
+
+_CLAIM = (
+    select(inbox.c.event_id, events.c.text, events.c.message_key)
+    .join(events, events.c.id == inbox.c.event_id)
+    .order_by(inbox.c.event_id)
+    .limit(bindparam("most"))
+    .with_for_update(of=inbox, skip_locked=True)
+)
 
 
 def done(connection: Connection, event_ids: Collection[int]) -> None:
@@ -39,12 +41,15 @@ def done(connection: Connection, event_ids: Collection[int]) -> None:
     Rows that another transaction holds stay: it is about to plan the same text again, which does no
     harm, while waiting for it here could end in a deadlock.
     """
-    mine = (
-        select(inbox.c.event_id)
-        .where(inbox.c.event_id.in_(event_ids))
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(inbox).where(inbox.c.event_id.in_(mine)))
+    connection.execute(_DONE, {"wanted": list(event_ids)})
+
+
+_MINE = (
+    select(inbox.c.event_id)
+    .where(inbox.c.event_id.in_(bindparam("wanted", expanding=True)))
+    .with_for_update(skip_locked=True)
+)
+_DONE = delete(inbox).where(inbox.c.event_id.in_(_MINE))
 
 
 def put_back(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, and_, case, func, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, case, func, select
 
 from crm_sms.events import Direction, Status
 from crm_sms.ledger.store import Ledger
@@ -35,8 +35,12 @@ def matches_of(connection: Connection, ids: Collection[int]) -> dict[tuple[int, 
     """Stored matches by (message id, crm)."""
     if not ids:
         return {}
-    query = select(matches).where(matches.c.message_id.in_(ids))
-    return {(row.message_id, row.crm): Match(**row._mapping) for row in connection.execute(query)}
+    rows = connection.execute(_MATCHES, {"wanted": list(ids)})
+    return {(row.message_id, row.crm): Match(**row._mapping) for row in rows}
+
+
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_MATCHES = select(matches).where(matches.c.message_id.in_(_WANTED))
 
 
 def store_matches(ledger: Ledger, connection: Connection, found: Sequence[Match]) -> None:
@@ -55,56 +59,51 @@ _NEVER_LEFT = (
 )
 
 
+_INBOUND = messages.c.direction == Direction.INBOUND
+_LEFT = and_(~_INBOUND, messages.c.sent_at.is_not(None), messages.c.status.not_in(_NEVER_LEFT))
+_ANSWERED_IN = and_(_INBOUND, messages.c.response_seconds.is_not(None))
+
+
 def roll_ups(connection: Connection, crm: str, by: str, ids: Collection[str]) -> dict[str, RollUp]:
     """Counts and times over all texts, `by` "person_id" or "opportunity_id"."""
     if not ids:
         return {}
-    whose: Column[Any] = matches.c[by]
-    inbound = messages.c.direction == Direction.INBOUND
-    left = and_(~inbound, messages.c.sent_at.is_not(None), messages.c.status.not_in(_NEVER_LEFT))
-    query = (
-        select(
-            whose,
-            func.sum(case((left, 1), else_=0)),
-            func.sum(case((inbound, 1), else_=0)),
-            func.sum(messages.c.click_count),
-            func.min(case((left | inbound, messages.c.occurred_at))),
-            func.max(case((left | inbound, messages.c.occurred_at))),
-            func.max(case((left, messages.c.sent_at))),
-            func.max(case((inbound, messages.c.occurred_at))),
-            func.max(messages.c.last_clicked_at),
-        )
-        .join(messages, messages.c.id == matches.c.message_id)
-        .where(matches.c.crm == crm, whose.in_(ids))
-        .group_by(whose)
-    )
-    found = {row[0]: tuple(row[1:]) for row in connection.execute(query)}
-    numbers = _latest(connection, crm, whose, ids, left, message_data.c.number)
-    seconds = _latest(
-        connection,
-        crm,
-        whose,
-        ids,
-        inbound & messages.c.response_seconds.is_not(None),
-        messages.c.response_seconds,
-    )
+    values = {"crm": crm, "wanted": list(ids)}
+    sums, numbers, seconds = (connection.execute(query, values).all() for query in _ROLL_UPS[by])
+    last_number, last_seconds = dict(map(tuple, numbers)), dict(map(tuple, seconds))
     return {
-        id: replace(
-            RollUp(*sums), last_response_seconds=seconds.get(id), last_number=numbers.get(id)
+        row[0]: replace(
+            RollUp(*row[1:]),
+            last_response_seconds=last_seconds.get(row[0]),
+            last_number=last_number.get(row[0]),
         )
-        for id, sums in found.items()
+        for row in sums
     }
 
 
-def _latest(
-    connection: Connection,
-    crm: str,
-    whose: Column[Any],
-    ids: Collection[str],
-    which: Any,
-    value: Column[Any],
-) -> dict[str, Any]:
+def _sums(by: str) -> Select[Any]:
+    whose = matches.c[by]
+    return (
+        select(
+            whose,
+            func.sum(case((_LEFT, 1), else_=0)),
+            func.sum(case((_INBOUND, 1), else_=0)),
+            func.sum(messages.c.click_count),
+            func.min(case((_LEFT | _INBOUND, messages.c.occurred_at))),
+            func.max(case((_LEFT | _INBOUND, messages.c.occurred_at))),
+            func.max(case((_LEFT, messages.c.sent_at))),
+            func.max(case((_INBOUND, messages.c.occurred_at))),
+            func.max(messages.c.last_clicked_at),
+        )
+        .join(messages, messages.c.id == matches.c.message_id)
+        .where(matches.c.crm == bindparam("crm"), whose.in_(_WANTED))
+        .group_by(whose)
+    )
+
+
+def _latest(by: str, which: Any, value: Any) -> Select[Any]:
     """One value of each one's latest text among `which`."""
+    whose = matches.c[by]
     place = func.row_number().over(
         partition_by=whose, order_by=(messages.c.occurred_at.desc(), messages.c.key.desc())
     )
@@ -112,24 +111,38 @@ def _latest(
         select(whose.label("whose"), value.label("value"), place.label("place"))
         .join(messages, messages.c.id == matches.c.message_id)
         .outerjoin(message_data, message_data.c.message_id == messages.c.id)
-        .where(matches.c.crm == crm, whose.in_(ids), which)
+        .where(matches.c.crm == bindparam("crm"), whose.in_(_WANTED), which)
         .subquery()
     )
-    query = select(ranked.c.whose, ranked.c.value).where(ranked.c.place == 1)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return select(ranked.c.whose, ranked.c.value).where(ranked.c.place == 1)
+
+
+_ROLL_UPS = {
+    by: (
+        _sums(by),
+        _latest(by, _LEFT, message_data.c.number),
+        _latest(by, _ANSWERED_IN, messages.c.response_seconds),
+    )
+    for by in ("person_id", "opportunity_id")
+}
+"""Built once: putting a statement together costs more than running it."""
 
 
 def opt_outs(
     ledger: Ledger, connection: Connection, numbers: Collection[str]
 ) -> dict[str, tuple[datetime, str]]:
     """When and from where each of these numbers said no first; absent if it never did."""
-    digests = {ledger.digest(number): number for number in numbers}
-    query = select(suppressions).where(suppressions.c.number_digest.in_(digests))
     found: dict[str, tuple[datetime, str]] = {}
-    for row in connection.execute(query):
+    if not numbers:
+        return found
+    digests = {ledger.digest(number): number for number in numbers}
+    for row in connection.execute(_SUPPRESSED, {"wanted": list(digests)}):
         number, said = digests[row.number_digest], (row.at, row.source)
         found[number] = min(found.get(number, said), said)
     return found
+
+
+_SUPPRESSED = select(suppressions).where(suppressions.c.number_digest.in_(_WANTED))
 
 
 def opt_out_of(numbers: Collection[str], said: Mapping[str, tuple[datetime, str]]) -> OptOut | None:

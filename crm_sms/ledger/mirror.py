@@ -7,29 +7,49 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, false, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, false, select
 
 from crm_sms.ledger.tables import opportunities, owners, people, phones, roles
 from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
+
+# Statements are built once: putting one together costs more than running it.
+_CRM: BindParameter[str] = bindparam("crm")
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_PEOPLE = select(people).where(
+    people.c.crm == _CRM, people.c.id.in_(_WANTED), people.c.deleted == false()
+)
+_PHONES = select(phones.c.person_id, phones.c.e164).where(
+    phones.c.crm == _CRM, phones.c.person_id.in_(_WANTED)
+)
+_HOLDERS = (
+    select(phones.c.e164, phones.c.person_id)
+    .join(people, (people.c.crm == phones.c.crm) & (people.c.id == phones.c.person_id))
+    .where(phones.c.crm == _CRM, phones.c.e164.in_(_WANTED), people.c.deleted == false())
+)
+_OWNERS = select(owners).where(owners.c.crm == _CRM, owners.c.id.in_(_WANTED))
+_ROLES = select(roles).where(
+    roles.c.crm == _CRM, roles.c.person_id.in_(_WANTED), roles.c.deleted == false()
+)
+_OPPORTUNITIES = select(opportunities).where(
+    opportunities.c.crm == _CRM,
+    opportunities.c.id.in_(_WANTED),
+    opportunities.c.deleted == false(),
+)
 
 
 def people_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, Person]:
     """Living people by id; their phones are E.164."""
     if not ids:
         return {}
-    query = select(people).where(
-        people.c.crm == crm, people.c.id.in_(ids), people.c.deleted == false()
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_PEOPLE, {"crm": crm, "wanted": list(ids)}).all()
     held = _phones(connection, crm, [row.id for row in rows])
     return {row.id: _person(row, held.get(row.id, [])) for row in rows}
 
 
 def _phones(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, list[str]]:
     held: dict[str, list[str]] = {}
-    query = select(phones).where(phones.c.crm == crm, phones.c.person_id.in_(ids))
-    for row in connection.execute(query):
-        held.setdefault(row.person_id, []).append(row.e164)
+    for person_id, number in connection.execute(_PHONES, {"crm": crm, "wanted": list(ids)}):
+        held.setdefault(person_id, []).append(number)
     return _in_order(held)
 
 
@@ -42,14 +62,9 @@ def holders(connection: Connection, crm: str, numbers: Collection[str]) -> dict[
     """Ids of the living people who hold each number, in a fixed order."""
     if not numbers:
         return {}
-    query = (
-        select(phones.c.e164, phones.c.person_id)
-        .join(people, (people.c.crm == phones.c.crm) & (people.c.id == phones.c.person_id))
-        .where(phones.c.crm == crm, phones.c.e164.in_(numbers), people.c.deleted == false())
-    )
     found: dict[str, list[str]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.e164, []).append(row.person_id)
+    for number, person_id in connection.execute(_HOLDERS, {"crm": crm, "wanted": list(numbers)}):
+        found.setdefault(number, []).append(person_id)
     return _in_order(found)
 
 
@@ -73,10 +88,9 @@ def owners_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict
     """Owners by id."""
     if not ids:
         return {}
-    query = select(owners).where(owners.c.crm == crm, owners.c.id.in_(ids))
     return {
         row.id: Owner(row.id, row.name, row.modified_at, row.email, row.active)
-        for row in connection.execute(query)
+        for row in connection.execute(_OWNERS, {"crm": crm, "wanted": list(ids)})
     }
 
 
@@ -102,11 +116,9 @@ def pipeline(connection: Connection, crm: str, person_ids: Collection[str]) -> P
     """Living roles of these people and the living opportunities they are in."""
     if not person_ids:
         return Pipeline({}, {})
-    query = select(roles).where(
-        roles.c.crm == crm, roles.c.person_id.in_(person_ids), roles.c.deleted == false()
-    )
+    rows = connection.execute(_ROLES, {"crm": crm, "wanted": list(person_ids)})
     by_person: dict[str, list[Role]] = {}
-    for row in sorted(connection.execute(query), key=attrgetter("id")):
+    for row in sorted(rows, key=attrgetter("id")):
         role = Role(
             row.id, row.opportunity_id, row.person_id, row.modified_at, row.role, row.primary
         )
@@ -121,11 +133,6 @@ def opportunities_by_id(
     """Living opportunities by id."""
     if not ids:
         return {}
-    query = select(opportunities).where(
-        opportunities.c.crm == crm,
-        opportunities.c.id.in_(ids),
-        opportunities.c.deleted == false(),
-    )
     return {
         row.id: Opportunity(
             id=row.id,
@@ -137,5 +144,5 @@ def opportunities_by_id(
             amount=row.amount,
             open=row.open,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_OPPORTUNITIES, {"crm": crm, "wanted": list(ids)})
     }

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Row as SqlRow
+from sqlalchemy.dialects import postgresql, sqlite
 
 from crm_sms.ledger.desired_json import decode, encode
 from crm_sms.ledger.store import Ledger
@@ -105,12 +107,13 @@ def put(
         for record, message_id in records
     ]
     if rows:
-        connection.execute(_put(ledger), rows)
+        connection.execute(_put(ledger.is_sqlite), rows)
     return len(rows)
 
 
-def _put(ledger: Ledger) -> Any:
-    statement = ledger.insert(outbox)
+@lru_cache  # putting a statement together costs more than running it
+def _put(is_sqlite: bool) -> Any:
+    statement = sqlite.insert(outbox) if is_sqlite else postgresql.insert(outbox)
     new = statement.excluded
     settling = outbox.c.state == State.SETTLING
     return statement.on_conflict_do_update(

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -131,23 +132,31 @@ class Ledger:
 
     def insert(self, table: Any) -> Any:
         """An INSERT of this database's dialect, which knows ON CONFLICT."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        return _insert(self.is_sqlite, table)
 
     def upsert(
         self, connection: Connection, table: Any, rows: Collection[Mapping[str, Any]]
     ) -> None:
         """Insert rows, or replace all their columns where the primary key is taken."""
-        if not rows:
-            return
-        statement = self.insert(table)
-        keys = [column.name for column in table.primary_key]
-        changed = {name: statement.excluded[name] for name in next(iter(rows)) if name not in keys}
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-        connection.execute(statement, list(rows))
+        if rows:
+            statement = _upsert(self.is_sqlite, table, tuple(next(iter(rows))))
+            connection.execute(statement, list(rows))
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _insert(is_sqlite: bool, table: Any) -> Any:
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
+@lru_cache  # putting a statement together costs more than running it
+def _upsert(is_sqlite: bool, table: Any, columns: tuple[str, ...]) -> Any:
+    statement = _insert(is_sqlite, table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def _lock_number(name: str) -> int:

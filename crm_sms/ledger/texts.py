@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, select, update
 
 from crm_sms.events import Direction
 from crm_sms.ledger.store import Ledger
@@ -46,22 +46,32 @@ _STORED = (
 )
 
 
+# Statements are built once: putting one together costs more than running it.
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_BY_ALIAS = select(message_aliases).where(message_aliases.c.alias.in_(_WANTED))
+_BY_MESSAGE = select(message_aliases).where(message_aliases.c.message_id.in_(_WANTED))
+_BY_ID = select(*_STORED).where(messages.c.id.in_(_WANTED))
+_BY_THREAD = select(*_STORED).where(messages.c.thread.in_(_WANTED))
+_NEW = messages.insert().returning(messages.c.id, messages.c.key)
+
+
 def _stored(row: Any) -> StoredText:
     return StoredText(row[0], row[1], row[2], Direction(row[3]), *row[4:])
 
 
 def owners_of(connection: Connection, aliases: Collection[str]) -> dict[str, int]:
     """Message ids by alias, for the aliases that are taken."""
-    query = select(message_aliases).where(message_aliases.c.alias.in_(aliases))
-    return {row.alias: row.message_id for row in connection.execute(query)}
+    if not aliases:
+        return {}
+    rows = connection.execute(_BY_ALIAS, {"wanted": list(aliases)})
+    return {row.alias: row.message_id for row in rows}
 
 
 def aliases_of(connection: Connection, ids: Collection[int]) -> dict[int, set[str]]:
     """All aliases by message id."""
     found: dict[int, set[str]] = {}
     if ids:
-        query = select(message_aliases).where(message_aliases.c.message_id.in_(ids))
-        for row in connection.execute(query):
+        for row in connection.execute(_BY_MESSAGE, {"wanted": list(ids)}):
             found.setdefault(row.message_id, set()).add(row.alias)
     return found
 
@@ -70,16 +80,14 @@ def stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredText
     """Messages by id."""
     if not ids:
         return {}
-    query = select(*_STORED).where(messages.c.id.in_(ids))
-    return {row[0]: _stored(row) for row in connection.execute(query)}
+    return {row[0]: _stored(row) for row in connection.execute(_BY_ID, {"wanted": list(ids)})}
 
 
 def in_threads(connection: Connection, threads: Collection[str]) -> list[StoredText]:
     """Every message of these threads."""
     if not threads:
         return []
-    query = select(*_STORED).where(messages.c.thread.in_(threads))
-    return [_stored(row) for row in connection.execute(query)]
+    return [_stored(row) for row in connection.execute(_BY_THREAD, {"wanted": list(threads)})]
 
 
 def store(
@@ -89,8 +97,7 @@ def store(
     new = [_message_row(thread, message) for id, thread, message in texts if id is None]
     ids: dict[str, int] = {message.key: id for id, _, message in texts if id is not None}
     if new:
-        statement = messages.insert().returning(messages.c.id, messages.c.key)
-        ids |= {row.key: row.id for row in connection.execute(statement, new)}
+        ids |= {row.key: row.id for row in connection.execute(_NEW, new)}
     known = [{"id": id, **_message_row(t, message)} for id, t, message in texts if id is not None]
     ledger.upsert(connection, messages, known)
     data = [_data_row(ids[message.key], message) for _, _, message in texts]
