@@ -147,12 +147,14 @@ def serve(
 
 
 @contextlib.contextmanager
-def running(clock: FileClock | None = None, *, bare: bool = False) -> Iterator[Sandbox]:
-    """A sandbox in a thread of this process, on a free port.
+def running(
+    clock: FileClock | None = None, *, port: int = 0, bare: bool = False
+) -> Iterator[Sandbox]:
+    """A sandbox in a thread of this process, on a free port unless one is named.
 
     Without a clock, time stands at the full second in which it was started, and is set by hand.
     """
-    with _own_clock(clock) as its_clock, listen(LOOPBACK, 0) as listener:
+    with _own_clock(clock) as its_clock, listen(LOOPBACK, port) as listener:
         app = build(its_clock, bare=bare)
         server = _InThread(_config(_cut_off_quietly(app)))
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox")

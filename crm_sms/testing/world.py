@@ -32,18 +32,20 @@ def install(
     credentials: Mapping[str, str],
     twilio: Mapping[str, str],
     *,
+    public_url: str | None = None,
     clock: Path | None = None,
     database: str | None = None,
     further: str = "",
 ) -> None:
     """Write crm-sms.toml and .env for the sandbox at `url`, whose page shows the credentials.
 
-    `twilio` is AccountSid → auth token; `further` is added to crm-sms.toml.
+    `twilio` is AccountSid → auth token; `public_url` is where the sandbox reaches us, by default
+    its own address; `further` is added to crm-sms.toml.
     """
     lines = [
         f"database = {json.dumps(database)}" if database else "",
         'default_region = "US"',
-        f"public_url = {json.dumps(url)}",
+        f"public_url = {json.dumps(public_url or url)}",
         f"clock = {json.dumps(str(clock))}" if clock else "",
         further,
         f"[crms.{CRM}]",

@@ -187,6 +187,13 @@ class Twilio:
         attempts += self.postman.post(self._fall_backs(attempts), order.parallel, now)
         return dict(Counter(attempt.outcome for attempt in attempts))
 
+    def next_due(self) -> datetime | None:
+        """When something happens next, or a callback is to be posted; None if nothing waits."""
+        with self._lock:
+            times = [callback.due for callback in self.postman.waiting]
+            times += [self._plan[0][0]] if self._plan else []
+            return min(times, default=None)
+
     def stats(self) -> dict[str, Any]:
         """Counts of texts by direction and status, and of callbacks by outcome."""
         with self._lock:

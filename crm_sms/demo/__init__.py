@@ -1,0 +1,1 @@
+"""The main job played through: a fortnight of texts on a simulated clock, checked from outside."""

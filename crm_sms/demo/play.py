@@ -1,0 +1,393 @@
+"""Plays the script: the clock goes on, texts and callbacks fly, the jobs do their work."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from crm_sms.bootstrap import own_clients
+from crm_sms.demo.org import person_fields
+from crm_sms.demo.stage import Stage
+from crm_sms.demo.words import (
+    CRM_RETURNS,
+    DAYS,
+    LIVE_DAY,
+    Act,
+    Click,
+    Deed,
+    Reply,
+    Script,
+    Sent,
+)
+from crm_sms.engine.jobs import JOBS
+from crm_sms.errors import TryLater
+from crm_sms.sandbox.twilio import orders
+from crm_sms.sandbox.twilio.signature import sign
+from crm_sms.testing.world import CRM
+from crm_sms.use_cases.deliver import DeliveryReport
+from crm_sms.use_cases.status import status
+
+Tell = Callable[[str, int, "int | None"], None]
+"""Hears of (what, so much done, of how much)."""
+
+_GRID_S = 300
+"""While the CRM is down nobody waits for anything, so callbacks are looked at every 5 minutes."""
+_PARALLEL = 8
+_TRY_CRM = timedelta(hours=12)
+_PULL = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+FAULTS: Sequence[Mapping[str, Any]] = (
+    {"fault": "doubled", "share": 0.15, "seed": 1},
+    {"fault": "late", "match": "sending", "seconds": 3600, "share": 0.2, "seed": 2},
+    {"fault": "late", "match": "sent", "seconds": 1800, "share": 0.3, "seed": 3},
+    {"fault": "reordered", "match": "status", "seconds": 20, "share": 0.5, "seed": 4},
+)
+"""What the network makes of the callbacks."""
+
+DOWN: Mapping[str, Any] = {"kind": "status", "status": 503}
+"""What the CRM says to everything, tokens included, until it returns."""
+
+
+@dataclass(slots=True)
+class Played:
+    """What the play left for those who judge it: the provider's ids by the script's names, calls
+    of our clients, and how long replies of the last day took to become tasks, in seconds."""
+
+    sids: dict[str, str] = field(default_factory=dict)
+    task_ids: dict[str, str] = field(default_factory=dict)
+    backlog_records: int = 0
+    backlog_calls: int = 0
+    api_calls: int = 0
+    mirror_calls: int = 0
+    outage_attempts: int = 0
+    forged: int = 0
+    forged_refused: int = 0
+    simulated_s: list[float] = field(default_factory=list)
+    real_s: list[float] = field(default_factory=list)
+
+
+def play(stage: Stage, script: Script, tell: Tell) -> Played:
+    """Play the fortnight; afterwards the clock stands at its end and nothing waits any more."""
+    player = _Player(stage, script)
+    player.prepare()
+    player.while_down(tell)
+    player.drain(tell)
+    player.live(tell)
+    player.finish()
+    return player.played
+
+
+class Orders:
+    """Gives orders to the sandbox over HTTP, as the other system and people's phones do."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+
+    def __call__(self, what: str, order: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to an order that must be accepted."""
+        headers = {"Content-Type": "application/json"}
+        self._connection.request("POST", f"/_sandbox/twilio/{what}", json.dumps(order), headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        self._connection.close()  # a kept one may be closed by the other side at any moment
+        if answer.status != 200:
+            raise RuntimeError(f"the sandbox refused {what}: {answer.status} {body[:300]!r}")
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+
+def _post(url: str, form: Mapping[str, str]) -> int:
+    """The status of the answer to a callback that a wrong token signed."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Twilio-Signature": sign("not the token", url, tuple(form.items())),
+    }
+    connection.request("POST", parts.path, urlencode(form), headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+class _Player:
+    def __init__(self, stage: Stage, script: Script) -> None:
+        self.stage, self.script, self.played = stage, script, Played()
+        self.orders = Orders(stage.box.url)
+        self.people = {person.ref: person for person in script.people}
+        self.provider = stage.app.providers["twilio"]
+        self.todo = list(_in_order(script))
+        # As in a worker, each job has a CRM client of its own.
+        self.apps = {job.name: own_clients(stage.app) for job in JOBS}
+        self.runs = {
+            job.name: job.prepare(self.apps[job.name], crm)
+            for job in JOBS
+            for crm in job.crms(stage.app)
+        }
+
+    @property
+    def now(self) -> datetime:
+        return self.stage.world.now
+
+    def at(self, offset: timedelta) -> datetime:
+        return self.stage.start + offset
+
+    def calls(self, job: str) -> int:
+        return self.apps[job].crms[CRM].calls
+
+    def run(self, job: str) -> Any:
+        return self.runs[job](lambda what, done, total: None)
+
+    # ── before the first text ────────────────────────────────────────────────────────────────
+
+    def prepare(self) -> None:
+        """The first pull, then the CRM goes away."""
+        url = f"{self.stage.web_url}/webhooks/twilio"
+        self.orders("config", {"inbound_url": f"{url}/inbound", "click_url": f"{url}/click"})
+        for fault in FAULTS:
+            self.orders("faults", fault)
+        self.run("sync people")
+        self.stage.world.fault(**DOWN)
+
+    # ── thirteen days without the CRM ────────────────────────────────────────────────────────
+
+    def while_down(self, tell: Tell) -> None:
+        """Everything is received and planned; the CRM is tried now and then, in vain."""
+        end, tried = self.at(CRM_RETURNS), self.now
+        while (then := self._next(end, _GRID_S)) < end:
+            self._go_to(then)
+            self._step()
+            if then - tried >= _TRY_CRM:
+                tried = then
+                self._try_in_vain()
+            tell("days without the CRM", (then - self.stage.start) // _DAY, LIVE_DAY)
+        tell("days without the CRM", LIVE_DAY, LIVE_DAY)
+        self._go_to(end)
+        self._step()
+        self._forge()
+
+    def _forge(self) -> None:
+        """Somebody without the token says that a person wants no more texts, and other lies."""
+        victim = next(text for text in self.script.sent if text.outcome == "delivered")
+        lies = [
+            ("inbound", {"MessageSid": "SM" + "f" * 32, "Body": "STOP", "SmsStatus": "received"}),
+            ("status", {"MessageSid": self.played.sids[victim.ref], "MessageStatus": "failed"}),
+        ]
+        ends = {"From": victim.number, "To": victim.sender, "AccountSid": self.stage.world.account}
+        for kind, lie in lies:
+            self.played.forged += 1
+            status = _post(f"{self.stage.web_url}/webhooks/twilio/{kind}", {**ends, **lie})
+            self.played.forged_refused += status == 403
+
+    def _try_in_vain(self) -> None:
+        self.played.outage_attempts += 1
+        report: DeliveryReport = self.run("deliver")
+        assert report.done == 0
+        try:
+            self.run("sync people")
+        except TryLater:
+            return
+        raise RuntimeError("the CRM was to be down, and answered")
+
+    # ── it returns ───────────────────────────────────────────────────────────────────────────
+
+    def drain(self, tell: Tell) -> None:
+        """The whole backlog at once."""
+        self.stage.world.clear_faults()
+        self.run("sync people")
+        self._step()
+        before = self.calls("deliver")
+        waiting = self._waiting()
+        while self._waiting():
+            self._go_to(max(self.now + timedelta(seconds=1), self._due() or self.now))
+            self.played.backlog_records += self.run("deliver").done
+            tell("records of the backlog", waiting - self._waiting(), waiting)
+        self.played.backlog_calls = self.calls("deliver") - before
+
+    def _waiting(self) -> int:
+        now = status(self.stage.app.ledger, [CRM], self.now).crms[CRM]
+        return sum(queue.waiting + queue.settling for queue in now.queues)
+
+    def _due(self) -> datetime | None:
+        return next(job.due for job in JOBS if job.due)(self.stage.app, CRM)
+
+    # ── the last day ─────────────────────────────────────────────────────────────────────────
+
+    def live(self, tell: Tell) -> None:
+        """To the second, every job at its time; replies are timed until their task is there."""
+        end = self.at(timedelta(days=DAYS))
+        pulled, hours = self.now, (end - self.now) // _PULL
+        clock = _Stopwatch(self.stage, self.played)
+        while (then := self._next(min(end, pulled + _PULL), 1, self._due())) < end:
+            self._go_to(then)
+            clock.start()
+            self._step()
+            self.run("deliver")
+            clock.stop()
+            if then >= pulled + _PULL:
+                pulled = then
+                self.run("sync people")
+                self._step()
+            tell("hours of the last day", hours - (end - then) // _PULL, hours)
+        self._go_to(end)
+
+    def finish(self) -> None:
+        """Nothing waits any more; what was called is counted."""
+        self._step()
+        while self._waiting():
+            self._go_to(max(self.now + timedelta(seconds=1), self._due() or self.now))
+            self.run("deliver")
+        self.played.api_calls = self.calls("deliver")
+        self.played.mirror_calls = self.calls("sync people")
+
+    # ── one instant ──────────────────────────────────────────────────────────────────────────
+
+    def _next(self, end: datetime, grid_s: int, *further: datetime | None) -> datetime:
+        """When something happens next, rounded up to whole steps, at most `end`."""
+        times = [self.stage.box.twilio.next_due(), *further]
+        times += [self.at(self.todo[0].at)] if self.todo else []
+        first = min((time for time in times if time), default=end)
+        steps = -((self.stage.start - first) // timedelta(seconds=grid_s))
+        return min(max(self.at(timedelta(seconds=grid_s * steps)), self.now), end)
+
+    def _go_to(self, then: datetime) -> None:
+        self.stage.box.clock.set(then)
+
+    def _step(self) -> None:
+        """What is to happen by now happens, callbacks go out, and we plan what came in."""
+        while self.todo and self.at(self.todo[0].at) <= self.now:
+            one = self.todo.pop(0)
+            _DO[type(one)](self, one)
+        if self.stage.box.twilio.deliver(orders.Deliver(parallel=_PARALLEL)):
+            self.run("process")
+
+    def send(self, text: Sent) -> None:
+        """The other system sends a text."""
+        metadata = dict(text.metadata)
+        if text.tells_person:
+            metadata["person_id"] = self.stage.ids[text.person]
+        url = f"{self.stage.web_url}/webhooks/twilio/status"
+        if text.keyed:
+            url = self.provider.callback_url(self.stage.web_url, text.ref, metadata)
+        order = {
+            "to": text.number,
+            "from": text.sender,
+            "body": text.body,
+            "status_callback": url,
+            "outcome": text.outcome,
+            "error_code": text.error_code,
+            "delays": {"delivered": text.delivered_after.total_seconds()},
+            "clicks": [_click(click) for click in text.clicks],
+        }
+        self.played.sids[text.ref] = self.orders("texts", order)["sid"]
+
+    def reply(self, reply: Reply) -> None:
+        """A person writes."""
+        order = {"from": reply.number, "to": reply.sender, "body": reply.body}
+        self.played.sids[reply.ref] = self.orders("replies", order)["sid"]
+
+    def act(self, act: Act) -> None:
+        """Somebody in the CRM does something."""
+        _DEEDS[act.deed](self, act)
+
+    def _task_of(self, act: Act) -> str:
+        """The task that this reply made."""
+        key = f"task:twilio:{self.stage.world.account}:{self.played.sids[act.of]}"
+        [task] = [task for task in self.stage.world.tasks() if task["SMS_Key__c"] == key]
+        self.played.task_ids[act.of] = task["Id"]
+        return str(task["Id"])
+
+    def edit_task(self, act: Act) -> None:
+        """A rep changes a task, or completes it."""
+        fields = {name: self.stage.ids.get(value, value) for name, value in act.fields.items()}
+        self.stage.world.edit("Task", self._task_of(act), **fields)
+
+    def delete_task(self, act: Act) -> None:
+        """A rep throws a task away."""
+        self.stage.world.delete(self._task_of(act))
+
+    def give_text_away(self, act: Act) -> None:
+        """A rep gives a message record to a colleague."""
+        rows = self.stage.world.records("SMS_Message__c")
+        [row] = [row for row in rows if row["Message_Key__c"] == act.of]
+        owner = self.stage.ids[act.fields["OwnerId"]]
+        self.stage.world.edit("SMS_Message__c", row["Id"], OwnerId=owner)
+
+    def add_person(self, act: Act) -> None:
+        """Somebody enters a number that we had looked for in vain."""
+        person = self.people[act.of]
+        fields = person_fields(person, self.stage.ids)
+        [self.stage.ids[person.ref]] = self.stage.world.create(person.object, fields)
+
+    def uncheck_opt_out(self, act: Act) -> None:
+        """Somebody clears an opt-out that the person asked for."""
+        person = self.people[act.of]
+        self.stage.world.edit(person.object, self.stage.ids[person.ref], SMS_Opt_Out__c=False)
+
+
+def _click(click: Click) -> dict[str, Any]:
+    return {
+        "link": click.link,
+        "after_s": click.after.total_seconds(),
+        "user_agent": click.user_agent,
+        "event_type": "preview" if click.preview else "click",
+    }
+
+
+def _in_order(script: Script) -> Iterator[Sent | Reply | Act]:
+    every: list[Sent | Reply | Act] = [*script.sent, *script.replies, *script.acts]
+    yield from sorted(every, key=lambda one: one.at)
+
+
+_DO: Mapping[type, Callable[[_Player, Any], None]] = {
+    Sent: _Player.send,
+    Reply: _Player.reply,
+    Act: _Player.act,
+}
+
+_DEEDS: Mapping[Deed, Callable[[_Player, Act], None]] = {
+    Deed.COMPLETE_TASK: _Player.edit_task,
+    Deed.EDIT_TASK: _Player.edit_task,
+    Deed.DELETE_TASK: _Player.delete_task,
+    Deed.GIVE_TEXT_AWAY: _Player.give_text_away,
+    Deed.ADD_PERSON: _Player.add_person,
+    Deed.UNCHECK_OPT_OUT: _Player.uncheck_opt_out,
+}
+
+
+class _Stopwatch:
+    """How long from a reply to its task: on the simulated clock, and of the machine's time while
+    the simulated one stood."""
+
+    def __init__(self, stage: Stage, played: Played) -> None:
+        self._stage, self._played = stage, played
+        self._known = {task["SMS_Key__c"] for task in stage.world.tasks()}
+        self._open: dict[str, tuple[datetime, float]] = {}
+        self._began = 0.0
+        self._busy = 0.0
+
+    def start(self) -> None:
+        """An instant begins."""
+        self._began = time.perf_counter()
+
+    def stop(self) -> None:
+        """An instant ends: replies that came in it run, tasks that are there now stop theirs."""
+        began, now = self._busy, self._stage.world.now
+        self._busy += time.perf_counter() - self._began
+        for text in self._stage.box.twilio.texts_of(self._stage.world.account):
+            if text.direction == "inbound" and text.created == now:
+                self._open[f"task:twilio:{text.account}:{text.sid}"] = (now, began)
+        for task in self._stage.world.tasks() if self._open else ():
+            key = task["SMS_Key__c"]
+            if key in self._open and key not in self._known:
+                at, since = self._open.pop(key)
+                self._played.simulated_s.append((now - at).total_seconds())
+                self._played.real_s.append(self._busy - since)
