@@ -44,7 +44,7 @@ def update(desk: Desk, call: Call) -> Answer:
         if not record_id:
             raise Refused("MISSING_ARGUMENT", "Id not specified in an update call", ["Id"])
         if counts[normalise(record_id) or record_id] > 1:
-            raise Refused("DUPLICATE_VALUE", f"duplicate id in list: {record_id}", ["Id"])
+            raise Refused("DUPLICATE_VALUE", f"Duplicate id specified: {record_id}", ["Id"])
         given = {name: value for name, value in record.items() if name not in ("id", "Id")}
         return _done(desk.writer.update(obj, record_id, given))
 

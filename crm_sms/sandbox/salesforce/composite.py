@@ -16,16 +16,32 @@ MAX_HEAVY = 5
 
 _REFERENCE_ID = re.compile(r"[A-Za-z0-9_]+")
 _REFERENCE = re.compile(r"@\{([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+|\[\d+\])*)\}")
+Answers = dict[str | None, Answer]
+"""What the parts answered, by reference, in their order."""
+
 _METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 
+class _TooMany(RequestRefused):
+    """More parts than a request may have."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__("LIMIT_EXCEEDED", f"The request can't contain more than {most} {what}.")
+
+
 def composite(dispatch: Callable[[Desk, Call], Answer], desk: Desk, call: Call) -> Answer:
-    """200 whatever the parts said; each has its own status."""
+    """200 whatever the parts said; each has its own status.
+
+    A request with too many parts is a 200 as well, with one refused part that has no reference.
+    """
     body = json_object(call.body)
-    parts = _checked(body.get("compositeRequest"))
+    try:
+        parts = _checked(body.get("compositeRequest"))
+    except _TooMany as refused:
+        return _reply({None: Answer(400, refused.as_top_level())})
     all_or_none = flag(body, "allOrNone")
     mark = desk.org.mark()
-    answers: dict[str, Answer] = {}
+    answers: Answers = {}
     for part in parts:
         answers[part["referenceId"]] = _one(dispatch, desk, call, part, answers)
         if all_or_none and answers[part["referenceId"]].status >= 400:
@@ -38,14 +54,14 @@ def _checked(parts: Any) -> list[dict[str, Any]]:
     if not isinstance(parts, list) or not parts:
         raise RequestRefused("REQUIRED_FIELD_MISSING", "compositeRequest is required")
     if len(parts) > MAX_SUBREQUESTS:
-        raise _too_many("subrequests", MAX_SUBREQUESTS)
+        raise _TooMany("operations", MAX_SUBREQUESTS)
     for part in parts:
         _check_part(part)
     names = [part["referenceId"] for part in parts]
     if len(set(names)) < len(names):
         raise RequestRefused("JSON_PARSER_ERROR", "Duplicate referenceId in the composite request")
     if sum(map(_is_heavy, parts)) > MAX_HEAVY:
-        raise _too_many("sObject Collections and query subrequests", MAX_HEAVY)
+        raise _TooMany("Query or sObject Collections operations", MAX_HEAVY)
     return parts
 
 
@@ -71,18 +87,12 @@ def _is_heavy(part: dict[str, Any]) -> bool:
     return path[:2] == ("composite", "sobjects") or path[:1] in (("query",), ("queryAll",))
 
 
-def _too_many(what: str, most: int) -> RequestRefused:
-    return RequestRefused(
-        "LIMIT_EXCEEDED", f"The composite request has more than {most} {what}, the most allowed"
-    )
-
-
 def _one(
     dispatch: Callable[[Desk, Call], Answer],
     desk: Desk,
     call: Call,
     part: dict[str, Any],
-    earlier: dict[str, Answer],
+    earlier: Answers,
 ) -> Answer:
     try:
         version, path, params = split_url(_filled(part["url"], earlier))
@@ -96,7 +106,7 @@ def _one(
         return Answer(refusal.status, refusal.as_top_level())
 
 
-def _filled(value: Any, earlier: dict[str, Answer]) -> Any:
+def _filled(value: Any, earlier: Answers) -> Any:
     """`value` with every `@{reference.field}` replaced by what an earlier part answered."""
     if isinstance(value, dict):
         return {name: _filled(item, earlier) for name, item in value.items()}
@@ -107,7 +117,7 @@ def _filled(value: Any, earlier: dict[str, Answer]) -> Any:
     return value
 
 
-def _referred(match: re.Match[str], earlier: dict[str, Answer]) -> str:
+def _referred(match: re.Match[str], earlier: Answers) -> str:
     answer = earlier.get(match[1])
     found = None if answer is None or answer.status >= 400 else answer.body
     for step in re.findall(r"\.([A-Za-z0-9_]+)|\[(\d+)\]", match[2]):
@@ -120,7 +130,7 @@ def _referred(match: re.Match[str], earlier: dict[str, Answer]) -> str:
     return str(found)
 
 
-def _halted(parts: list[dict[str, Any]], answers: dict[str, Answer], bad: str) -> dict[str, Answer]:
+def _halted(parts: list[dict[str, Any]], answers: Answers, bad: str) -> Answers:
     halted = Refused(
         "PROCESSING_HALTED",
         "The transaction was rolled back since another operation in the same transaction failed.",
@@ -132,7 +142,7 @@ def _halted(parts: list[dict[str, Any]], answers: dict[str, Answer], bad: str) -
     }
 
 
-def _reply(answers: dict[str, Answer]) -> Answer:
+def _reply(answers: Answers) -> Answer:
     return Answer(
         body={
             "compositeResponse": [

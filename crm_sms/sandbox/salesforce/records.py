@@ -178,7 +178,11 @@ def put(
 ) -> tuple[str, bool]:
     """Creates or changes the one record with that key; returns its id and whether it is new."""
     if len(rows) > 1:
-        raise Refused("DUPLICATE_VALUE", f"duplicate value found: {field.name} matches several")
+        raise Refused(
+            "DUPLICATE_EXTERNAL_ID",
+            f"more than one record found for external id field: {field.name}",
+            [field.name],
+        )
     if rows:
         return desk.writer.update(obj, rows[0]["Id"], body), False
     return desk.writer.create(obj, {**body, field.name: value}), True

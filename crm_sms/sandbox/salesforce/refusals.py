@@ -22,10 +22,7 @@ class Refused(Exception):
 
     def as_top_level(self) -> list[dict[str, Any]]:
         """The body of a refused request: a list, with `errorCode`."""
-        error: dict[str, Any] = {"message": self.message, "errorCode": self.code}
-        if self.fields:
-            error["fields"] = self.fields
-        return [error]
+        return [{"message": self.message, "errorCode": self.code, "fields": self.fields}]
 
     def as_row(self) -> dict[str, Any]:
         """What a row of a collection says: `statusCode`, and always `fields`."""
@@ -34,6 +31,11 @@ class Refused(Exception):
 
 class RequestRefused(Refused):
     """The whole request is not accepted, whatever its rows."""
+
+    def as_top_level(self) -> list[dict[str, Any]]:
+        """`fields` only where there are some."""
+        (error,) = super().as_top_level()
+        return [{name: value for name, value in error.items() if value != []}]
 
 
 def not_found(message: str = "The requested resource does not exist") -> RequestRefused:

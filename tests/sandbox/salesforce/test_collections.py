@@ -212,7 +212,7 @@ class TestUpsert:
             {**CONTACT, "SMS_Phone_E164__c": "+1555"},
             path="composite/sobjects/Contact/SMS_Phone_E164__c",
         )
-        assert outcomes(answer) == ["DUPLICATE_VALUE"]
+        assert outcomes(answer) == ["DUPLICATE_EXTERNAL_ID"]
 
     @pytest.mark.parametrize("path", ["SMS_Message__c/Status__c", "Nope/Message_Key__c"])
     def test_the_path_must_name_an_external_id(self, api: Any, path: str) -> None:

@@ -193,6 +193,7 @@ class TestUniqueKeys:
         assert refusal(answer) == (400, "DUPLICATE_VALUE")
         assert "SMS_Key__c" in answer.json()[0]["message"]
         assert made in answer.json()[0]["message"]
+        assert answer.json()[0]["fields"] == []
 
     def test_case_counts_only_where_the_field_says_so(self, api: Any) -> None:
         """A task's key is unique without regard to case, a message's with."""
