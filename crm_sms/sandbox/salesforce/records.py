@@ -85,7 +85,7 @@ def as_record(obj: SObject, row: Row, fields: list[Field], base: str) -> dict[st
 def change(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
     """204."""
     obj = desk.object(name)
-    row = _by_id(desk, obj, record_id)
+    row = _to_write(desk, obj, record_id)
     body = json_object(call.body)
     if "Id" in body or "id" in body:
         raise RequestRefused(
@@ -98,9 +98,17 @@ def change(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
 def delete(desk: Desk, call: Call, name: str, record_id: str) -> Answer:
     """204."""
     obj = desk.object(name)
-    row = _by_id(desk, obj, record_id)
+    row = _to_write(desk, obj, record_id)
     desk.attempt(lambda: desk.writer.delete(obj, row["Id"]))
     return Answer(204)
+
+
+def _to_write(desk: Desk, obj: SObject, record_id: str) -> Row:
+    """The row of an id to be changed; an id of another object is malformed here, not unknown."""
+    full = normalise(record_id)
+    if full is not None and desk.org.object_of(full) is not obj:
+        desk.writer.existing(obj, full)
+    return _by_id(desk, obj, record_id)
 
 
 def _by_id(desk: Desk, obj: SObject, record_id: str) -> Row:

@@ -183,6 +183,16 @@ def test_an_unknown_id_is_404(api: Any) -> None:
         assert refusal(api("GET", f"sobjects/Contact/{one}"))[0] == 404
 
 
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"Phone": "1"}), ("DELETE", None)])
+def test_ids_to_be_written_are_of_their_object(api: Any, method: str, body: Any) -> None:
+    """Another object's id is malformed; one that was never given out is 404."""
+    account = api.create("Account", Name="A")
+    assert refusal(api(method, f"sobjects/Contact/{account}", body)) == (400, "MALFORMED_ID")
+    assert refusal(api(method, "sobjects/Contact/0035g00000009zzAAA", body))[0] == 404
+    assert refusal(api(method, "sobjects/Contact/nonsense", body))[0] == 404
+    assert api.get("Account", account)["IsDeleted"] is False
+
+
 class TestUniqueKeys:
     """Unique fields hold once among what is not deleted."""
 
