@@ -342,7 +342,6 @@ def upgrade() -> None:
         sa.Column("not_before", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("holder", sa.String(), nullable=True),
         sa.Column("lease_until", crm_sms.ledger.types.Instant(), nullable=True),
-        sa.Column("claimed_version", sa.Integer(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("maybe", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("rewrite_at", crm_sms.ledger.types.Instant(), nullable=True),
