@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from crm_sms.cli import (
     database,
+    demo,
     doctor,
     imports,
     init,
@@ -56,6 +57,7 @@ for group in (
     unmatched,
     parked,
     sandbox,
+    demo,
 ):
     group.add_to(app)
 

@@ -33,6 +33,17 @@ def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[Ap
         app.close()
 
 
+@contextmanager
+def needs(extra: str, what: str) -> Iterator[None]:
+    """Around imports of libraries that only an extra brings; MissingExtra names it."""
+    try:
+        yield
+    except ImportError as error:
+        from crm_sms.errors import MissingExtra
+
+        raise MissingExtra(extra, what) from error
+
+
 def wake(app: App) -> None:
     """Tell a worker that there is something to do."""
     from crm_sms.engine.wake import wake_of

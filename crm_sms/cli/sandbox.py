@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from crm_sms.cli.installation import needs
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds this group's commands."""
@@ -23,12 +25,10 @@ def sandbox(
     ] = None,
 ) -> None:
     """Serve a CRM and a provider to try things against, on this machine only, until Ctrl-C."""
-    from crm_sms.errors import BadSettings, MissingExtra
+    from crm_sms.errors import BadSettings
 
-    try:
+    with needs("sandbox", "crm-sms sandbox"):
         from crm_sms.sandbox.server import LOOPBACK, serve
-    except ImportError as error:
-        raise MissingExtra("sandbox", "The sandbox") from error
     try:
         serve(LOOPBACK, port, clock=clock, bare=bare, announce=lambda url: print(url, flush=True))
     except OSError as error:

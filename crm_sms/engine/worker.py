@@ -6,7 +6,6 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -31,7 +30,7 @@ _RETRY_S = 15.0
 _REST_S = 1.0
 """Pause after a run that left due rows behind: others hold them, or a quota keeps them back."""
 
-_PATIENCE_S = 8.0
+_PATIENCE_S = 5.0
 """How long runs may take to end. Those that take longer are cut off, as by a power cut."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -137,27 +136,3 @@ def work(app: App) -> bool:
     worker.start()
     signal.sigwait(_SIGNALS)
     return worker.stop()
-
-
-TakeWebhooks = Callable[[App, Callable[[], object]], None]
-"""Serves until a signal ends it, and calls what it is given after each commit (`web.serve`)."""
-
-
-def serve(app: App, take_webhooks: TakeWebhooks, *, with_worker: bool) -> bool:
-    """Take webhooks until SIGTERM or SIGINT, and wake the worker, here or elsewhere, for them.
-
-    False if a request of the worker was still under way at the end.
-    """
-    wake = wake_of(app.ledger)
-    worker = Worker(app, wake_of(app.ledger)) if with_worker else None
-    # The server ends by itself at a signal, and then raises it again for whoever had it before.
-    for number in _SIGNALS:
-        signal.signal(number, lambda *_: None)
-    if worker:
-        worker.start()
-    try:
-        take_webhooks(app, wake.notify)
-    finally:
-        ended = worker.stop() if worker else True
-        wake.close()
-    return ended
