@@ -1,7 +1,7 @@
 """Facts become desired records, by a file that an admin edits."""
 
-from crm_sms.mapping.check import Checked, Problem, check
+from crm_sms.mapping.check import Problem, check
 from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.mapping.mapping import Mapping
 
-__all__ = ["Checked", "Mapping", "OptOut", "Problem", "ReplyTask", "RollUp", "TextFacts", "check"]
+__all__ = ["Mapping", "OptOut", "Problem", "ReplyTask", "RollUp", "TextFacts", "check"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
-from crm_sms.mapping.fits import Misfit, Targets, fitted, misfits
+from crm_sms.mapping.fits import Misfit, Targets, misfits
 from crm_sms.mapping.mapping import Mapping
 from crm_sms.mapping.scopes import RecordName
 from crm_sms.mapping.sections import MappedField, Section
-from crm_sms.records import Columns, FieldType, Lane, ObjectDescription
+from crm_sms.records import Columns, FieldType, ObjectDescription
 
 Descriptions = MappingOf[str, ObjectDescription]
 
@@ -20,7 +21,7 @@ Descriptions = MappingOf[str, ObjectDescription]
 class Problem:
     """One thing that does not fit: where (file and key), what, and what to do.
 
-    With `fatal` the check as a whole fails; otherwise it is a warning.
+    A `fatal` one must be put right; any other is a warning.
     """
 
     file: str
@@ -33,93 +34,34 @@ class Problem:
         return f"{self.file}: {self.key}: {self.text}; {self.remedy}"
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """All problems at once, and the mapping that can run in spite of them.
+def check(mapping: Mapping, descriptions: Descriptions) -> tuple[Problem, ...]:
+    """Every problem that a mapping has with these descriptions of its `objects()`.
 
-    Fields that do not fit are left out of `mapping`; where one of them is required, the records
-    are named in `mapping.blocked` and must park. Its texts are cut to the fields' lengths, and a
-    choice that a restricted picklist lacks becomes `otherwise`, or nothing.
-    """
-
-    mapping: Mapping
-    problems: tuple[Problem, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is left but warnings."""
-        return not any(problem.fatal for problem in self.problems)
-
-
-def check(mapping: Mapping, descriptions: Descriptions) -> Checked:
-    """Hold a mapping against descriptions of its `objects()`.
-
-    An object or field that is absent there is missing in the CRM or hidden from our user.
+    An object or field that is absent there is missing in the CRM or hidden from our user. Nothing
+    is changed by a check: what cannot be written is left out, or parks, when it is written.
     """
     targets = _targets(mapping)
-    problems: list[Problem] = []
-    blocked: dict[tuple[str, Lane], str] = {}
-
-    def judged(section: Section) -> Section:
-        judgement = _judge(section, descriptions.get(section.object), targets)
-        problems.extend(judgement.problems)
-        if judgement.blocking:
-            reason = "; ".join(str(problem) for problem in judgement.blocking)
-            blocked[section.object, section.lane] = reason
-        return judgement.section
-
-    fit = replace(
-        mapping,
-        message=judged(mapping.message),
-        task=judged(mapping.task),
-        timeline=mapping.timeline and judged(mapping.timeline),
-        opportunity=mapping.opportunity and judged(mapping.opportunity),
-        opt_outs={name: judged(one) for name, one in mapping.opt_outs.items()},
-        person_roll_ups={name: judged(one) for name, one in mapping.person_roll_ups.items()},
-        people=tuple(
-            _columns(mapping.name, columns, descriptions.get(columns.object), problems)
-            for columns in mapping.people
-        ),
-        blocked=blocked,
+    found = chain(
+        *(_of_section(one, descriptions.get(one.object), targets) for one in mapping.sections),
+        *(_of_columns(mapping.name, one, descriptions.get(one.object)) for one in mapping.people),
     )
-    once = {(problem.key, problem.text): problem for problem in reversed(problems)}
-    return Checked(fit, tuple(reversed(once.values())))
+    once: dict[tuple[str, str], Problem] = {}
+    for problem in found:
+        place = problem.key, problem.text
+        once[place] = problem if problem.fatal else once.get(place, problem)
+    return tuple(once.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgement:
-    section: Section
-    problems: list[Problem]
-    blocking: list[Problem]
-
-
-def _judge(section: Section, description: ObjectDescription | None, targets: Targets) -> _Judgement:
-    """A section without the fields that cannot be written. One that is blocked keeps them all: its
-    rows wait, whole, until the CRM is put right."""
-    starred = bool(section.starred)
-    whole = [
-        Problem(section.file, key, misfit.text, misfit.remedy, starred)
-        for key, misfit in _of_the_record(section, description)
-    ]
-    if description is None or (whole and not starred):
-        fields = section.fields if starred else ()
-        return _Judgement(replace(section, fields=fields), whole, whole if starred else [])
-    judgement = _Judgement(section, list(whole), list(whole))
-    kept = [
-        fitted(field, description.fields.get(field.name))
-        for field in section.fields
-        if _keep(judgement, field, list(_of_the_field(section, field, description, targets)))
-    ]
-    return replace(judgement, section=replace(section, fields=tuple(kept)))
-
-
-def _keep(judgement: _Judgement, field: MappedField, found: list[Misfit]) -> bool:
-    """Whether the field stays; what is wrong with it is added to the judgement."""
-    unusable = any(misfit.unusable for misfit in found)
-    said = [_problem(judgement.section, field, misfit) for misfit in found]
-    judgement.problems.extend(said)
-    judgement.blocking.extend(said if field.required and unusable else [])
-    return field.required or not unusable
+def _of_section(
+    section: Section, description: ObjectDescription | None, targets: Targets
+) -> Iterator[Problem]:
+    for key, misfit in _of_the_record(section, description):
+        fatal = bool(section.starred)
+        yield Problem(section.file, key, misfit.text, misfit.remedy, fatal)
+    if description is not None:
+        for field in section.fields:
+            for misfit in _of_the_field(section, field, description, targets):
+                yield _problem(section, field, misfit)
 
 
 def _problem(section: Section, field: MappedField, misfit: Misfit) -> Problem:
@@ -196,28 +138,22 @@ def _targets(mapping: Mapping) -> Targets:
     return Targets(named, frozenset({mapping.message.object}).union(*named.values()))
 
 
-def _columns(
-    file: str, columns: Columns, description: ObjectDescription | None, problems: list[Problem]
-) -> Columns:
-    """The columns that a pull can bring; what is missing goes to `problems`."""
+def _of_columns(
+    file: str, columns: Columns, description: ObjectDescription | None
+) -> Iterator[Problem]:
+    """What a pull cannot bring."""
     path = f"people.{columns.kind}"
     if description is None:
         gone = _missing_object(columns.object)
-        problems.append(Problem(file, f"{path}.object", gone.text, gone.remedy, fatal=True))
-        return columns
-    seen = description.fields
-    phones = tuple(name for name in columns.phones if name in seen)
-    wanted = {"phones": columns.phones, "expressions": columns.further}
-    for key, names in wanted.items():
+        yield Problem(file, f"{path}.object", gone.text, gone.remedy, fatal=True)
+        return
+    no_phones = not set(columns.phones) & set(description.fields)
+    for key, names, fatal in (
+        ("phones", columns.phones, no_phones),
+        ("expressions", columns.further, False),
+    ):
         for name in names:
-            if name not in seen:
+            if name not in description.fields:
                 misfit = _missing_field(name, description)
                 text = f"{columns.object}: {misfit.text}"
-                fatal = key == "phones" and not phones
-                problems.append(Problem(file, f"{path}.{key}", text, misfit.remedy, fatal))
-    return replace(
-        columns,
-        phones=phones,
-        opt_out=columns.opt_out if columns.opt_out in seen else None,
-        further=tuple(name for name in columns.further if name in seen),
-    )
+                yield Problem(file, f"{path}.{key}", text, misfit.remedy, fatal)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from crm_sms.mapping.names import Kind
 from crm_sms.mapping.scopes import RecordName
 from crm_sms.mapping.sections import MappedField, Section
+from crm_sms.mapping.values import LONGEST_LIST
 from crm_sms.records import FieldDescription, FieldType, WriteRule
 
 _TEXTS = frozenset({FieldType.TEXT, FieldType.LONG_TEXT, FieldType.PHONE, FieldType.OTHER})
@@ -45,18 +46,6 @@ class Targets:
     ours: frozenset[str]
 
 
-def fitted(field: MappedField, description: FieldDescription | None) -> MappedField:
-    """The field with the bounds that the CRM sets, where it has the field."""
-    if description is None:
-        return field
-    restricted = description.type is FieldType.PICKLIST and description.restricted
-    return replace(
-        field,
-        limit=description.length if description.type in _TEXTS else None,
-        allowed=frozenset(description.choices) if restricted else None,
-    )
-
-
 def misfits(
     section: Section, field: MappedField, description: FieldDescription, targets: Targets
 ) -> Iterator[Misfit]:
@@ -75,6 +64,12 @@ def misfits(
             "grant edit access to the field, or remove it from the mapping",
         )
     yield from _lacking(field, description)
+    if field.kind is Kind.LIST and description.length and description.length < LONGEST_LIST:
+        yield Misfit(
+            f"holds {description.length} characters, so a list may end in the middle of a text",
+            f"make the field {LONGEST_LIST} characters long",
+            unusable=False,
+        )
 
 
 def _wrong_type(field: MappedField, description: FieldDescription) -> Misfit:

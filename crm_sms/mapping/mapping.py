@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from crm_sms.errors import BadMapping
 from crm_sms.mapping.expressions import Expression, ExpressionError, compile_value
@@ -21,12 +22,14 @@ from crm_sms.mapping.sections import Section, section
 from crm_sms.records import (
     Columns,
     DesiredRecord,
-    Lane,
     Opportunity,
     Part,
     Person,
     Reference,
 )
+
+_DIGITS = 16
+"""Of a digest: two texts of one installation share it by chance once in 2^64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,11 @@ class Mapping:
     expression cannot take or whose required field would stay empty; other records are not touched
     by that. The records of one person share a partition: the account, else the person.
 
-    `blocked` names, by object and lane, records that must park because of a required field that
-    the CRM lacks, with the reason; it is empty until `check` has seen the CRM.
+    `digest` stands for the file's text: it changes whenever the text does.
     """
 
     name: str
+    digest: str = field(repr=False)
     people: tuple[Columns, ...]
     message: Section
     task: Section
@@ -50,7 +53,6 @@ class Mapping:
     timeline: Section | None = None
     when: Expression | None = None
     opportunity: Section | None = None
-    blocked: MappingOf[tuple[str, Lane], str] = field(default_factory=dict)
 
     @staticmethod
     def load(text: str, name: str) -> Mapping:
@@ -58,13 +60,14 @@ class Mapping:
 
         Raises BadMapping with every problem, each with its key and remedy.
         """
-        return _compiled(read(text, name), name)
+        return _compiled(read(text, name), name, _digest(text))
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """Every kind of record that this mapping writes."""
-        always = (self.message, self.task, *self.person_roll_ups.values(), *self.opt_outs.values())
-        return always + tuple(one for one in (self.timeline, self.opportunity) if one)
+        """Every kind of record that this mapping writes, in the order of the file."""
+        ours = (self.message, self.task, self.timeline, self.opportunity)
+        people = (*self.opt_outs.values(), *self.person_roll_ups.values())
+        return (*(one for one in ours if one), *people)
 
     def columns(self) -> tuple[Columns, ...]:
         """What a pull of people must bring: phones, opt-out, and what expressions read."""
@@ -128,12 +131,12 @@ class Mapping:
         values = {"person": person, "opt_out": opt_out}
         return found.record(crm, person.id, partition(person), values)
 
-    def blocked_by(self, record: DesiredRecord) -> str | None:
-        """Why this record must park instead of being written, or None."""
-        return self.blocked.get((record.object, record.lane))
-
     def _url(self, facts: TextFacts) -> Reference:
         return Reference(self.message.object, facts.message.key, Part.URL)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def partition(person: Person | None) -> str:
@@ -151,10 +154,11 @@ def _text(facts: TextFacts) -> dict[str, object]:
     }
 
 
-def _compiled(spec: MappingSpec, name: str) -> Mapping:
+def _compiled(spec: MappingSpec, name: str, digest: str) -> Mapping:
     entry, opportunity, roll_up = spec.timeline_entry, spec.opportunity_roll_up, spec.person_roll_up
     mapping = Mapping(
         name=name,
+        digest=digest,
         people=(),
         message=_ours(name, "message", spec.message),
         task=_ours(name, "task", spec.task),

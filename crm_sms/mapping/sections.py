@@ -17,11 +17,7 @@ from crm_sms.records import DesiredField, DesiredRecord, Lane, Value, WriteRule
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of the CRM with the function that finds its value.
-
-    `limit` and `allowed` are what the CRM said of the field, once it is known: the longest text,
-    and the choices of a restricted picklist.
-    """
+    """A field of the CRM with the function that finds its value."""
 
     name: str
     get: Callable[[Values], Any]
@@ -33,8 +29,6 @@ class MappedField:
     otherwise: str | None = None
     constant: str | None = None
     columns: frozenset[str] = frozenset()
-    limit: int | None = None
-    allowed: frozenset[str] | None = None
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -43,17 +37,14 @@ class MappedField:
         return tuple(dict.fromkeys(text for text in said if text is not None))
 
     def value(self, facts: Values) -> Value:
-        """What the field should hold; None for a choice that the CRM does not know.
+        """What the field should hold, whole: delivery fits it to what the CRM has by then.
 
         Raises ExpressionError, TypeError or ValueError, with no data in the message.
         """
         raw = self.get(facts)
         if self.values is not None and raw is not None:
             raw = self.values.get(_as_key(raw), self.otherwise)
-        value = to_value(raw, self.limit)
-        if self.allowed is None or value is None or value in self.allowed:
-            return value
-        return self.otherwise if self.otherwise in self.allowed else None
+        return to_value(raw)
 
 
 def _as_key(raw: Any) -> str:

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crm_sms.delivery.fit import LONGEST_LINK, fit, length
 from crm_sms.events import Direction, ErrorClass, Metadata, Status
-from crm_sms.mapping import Mapping, OptOut, ReplyTask, RollUp, TextFacts, check
-from crm_sms.mapping.values import LONGEST_LINK, length
+from crm_sms.mapping import Mapping, OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.messages import Message
 from crm_sms.phone import parse_address
 from crm_sms.records import (
@@ -137,10 +137,12 @@ def test_empty_values_are_written_only_where_the_field_is_ours(
 def test_values_fit_the_fields_that_the_crm_has(
     mapping: Mapping, org: Org, facts: TextFacts
 ) -> None:
-    """Once the CRM was seen, each value has its field's type and length, and choices exist."""
-    bound = check(mapping, org).mapping
-    for record in everything(bound, facts):
-        for name, field in record.fields.items():
+    """Fitted to the CRM, each value has its field's type and length, choices exist, and nothing is
+    lost on the way."""
+    for record in everything(mapping, facts):
+        fitted = fit(record.fields, record.starred, org[record.object])
+        assert (fitted.missing, fitted.left_out) == ({}, {})
+        for name, field in fitted.fields.items():
             value, known = resolved(field.value), org[record.object].fields[name]
             if value is None:
                 continue
@@ -192,13 +194,16 @@ def test_sums_and_opt_outs_fit(
     mapping: Mapping, org: Org, person: Person, roll_up: RollUp, numbers: list[str]
 ) -> None:
     """Also for a person with more numbers than the field holds: those that fit stand whole."""
-    bound = check(mapping, org).mapping
-    assert bound.person_roll_up("prod", person, roll_up) is not None
-    record = bound.opt_out("prod", person, OptOut(AT, "keyword STOP", tuple(numbers)))
-    written = str(record.fields["SMS_Opt_Out_Phone__c"].value)
+    sums = mapping.person_roll_up("prod", person, roll_up)
+    assert sums is not None
+    assert not fit(sums.fields, sums.starred, org[sums.object]).left_out
+    record = mapping.opt_out("prod", person, OptOut(AT, "keyword STOP", tuple(numbers)))
+    fitted = fit(record.fields, record.starred, org[record.object])
+    assert (fitted.missing, fitted.left_out) == ({}, {})
+    written = str(fitted.fields["SMS_Opt_Out_Phone__c"].value)
     assert len(written) <= 255
     assert written.split(";") == numbers[: written.count(";") + 1]
-    assert record.fields["SMS_Opt_Out__c"].value is True
+    assert fitted.fields["SMS_Opt_Out__c"].value is True
 
 
 def test_links_are_shorter_than_the_room_kept_for_them() -> None:

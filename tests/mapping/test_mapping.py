@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -150,6 +151,27 @@ def test_a_picture_makes_a_task_that_says_so(
     assert "(picture or attachment)" in str(
         held(mapping.reply_task("prod", facts, TASK))["Subject"]
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "(text not known yet)"),
+        ({"media_count": 0}, "(text not known yet)"),
+        ({"media_count": 1}, "(picture or attachment)"),
+        ({"direction": Direction.INBOUND}, "(picture or attachment)"),
+        ({"direction": Direction.INBOUND, "media_count": 1}, "(picture or attachment)"),
+        ({"body": "Hello"}, "Hello"),
+    ],
+)
+def test_an_entry_says_what_is_known_of_the_text(
+    mapping: Mapping, reply: TextFacts, changes: dict[str, Any], said: str
+) -> None:
+    """Callbacks of a sent text do not carry it; that is no picture."""
+    facts = outbound(reply, **{"body": None, "media_count": None, **changes})
+    found = held(mapping.timeline_entry("prod", replace(facts, answered=True)))
+    assert found["Subject"].endswith(said)
+    assert said in found["Description"].parts[0]
 
 
 def test_a_long_reply_has_a_short_subject(mapping: Mapping, reply: TextFacts) -> None:
@@ -318,3 +340,12 @@ def test_values_are_translated(
 def test_the_mapping_knows_what_it_needs_described(mapping: Mapping) -> None:
     """Every object that it writes or reads."""
     assert mapping.objects() == {"SMS_Message__c", "Contact", "Lead", "Opportunity", "Task"}
+
+
+def test_the_digest_tells_whether_the_file_changed(minimal: str) -> None:
+    """The same text anywhere and at any time has the same one, another text another."""
+    first = Mapping.load(minimal, "own.toml")
+    assert first.digest == Mapping.load(minimal, "/elsewhere/own.toml").digest
+    assert first.digest != Mapping.load(f"{minimal}# a word\n", "own.toml").digest
+    assert first.digest == sha256(minimal.encode()).hexdigest()[:16]
+    assert first.digest not in repr(first)

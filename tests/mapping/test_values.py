@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sms.events import Status
-from crm_sms.mapping.values import LONGEST_LINK, cut, cut_text, length, to_value
+from crm_sms.mapping.values import LONGEST_LIST, to_value
 from crm_sms.records import Part, Reference, Text
 
 URL = Reference("SMS_Message__c", "k", Part.URL)
@@ -65,56 +65,24 @@ def test_what_no_field_can_hold_is_refused(raw: object) -> None:
         to_value(raw)
 
 
-@given(st.text(), st.integers(0, 40))
-def test_a_cut_text_fits_and_is_a_beginning(text: str, limit: int) -> None:
-    """Never longer than the field as the CRM counts, never a split character, nothing else
-    changed; what fits is not touched."""
-    found = cut(text, limit)
-    assert length(found) <= limit
-    if length(text) <= limit:
-        assert found == text
-    elif limit:
-        assert found.endswith("…")
-        assert text.startswith(found[:-1])
-        assert limit - length(found) <= 1
-
-
-@given(st.text())
-def test_length_counts_utf_16_units(text: str) -> None:
-    """An emoji beyond the basic plane counts twice."""
-    assert length(text) == len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-@given(
-    st.lists(st.text(max_size=30) | st.just(URL), max_size=6),
-    st.integers(0, 3 * LONGEST_LINK),
-)
-def test_a_text_with_links_leaves_room_for_them(parts: list[str | Reference], limit: int) -> None:
-    """However long the links turn out to be, up to LONGEST_LINK, the whole fits; no link is lost
-    and no order changed."""
-    found = cut_text(Text(tuple(parts)), limit)
-    links = [part for part in parts if part is URL]
-    plain = [part for part in found.parts if isinstance(part, str)]
-    assert [part for part in found.parts if part is URL] == links
-    room = limit - len(links) * LONGEST_LINK
-    assert sum(map(length, plain)) <= max(room, 0)
-    if sum(length(part) for part in parts if isinstance(part, str)) <= room:
-        assert plain == [part for part in parts if isinstance(part, str) and part]
-
-
-@given(st.lists(st.integers(10**9, 10**12).map(lambda n: f"+{n}"), max_size=9), st.integers(0, 90))
-def test_a_list_is_cut_between_its_texts(numbers: list[str], limit: int) -> None:
-    """Half a phone number would be somebody else's."""
-    found = to_value(tuple(numbers), limit)
+@given(st.lists(st.integers(10**9, 10**12).map(lambda n: f"+{n}"), max_size=40))
+def test_a_list_is_cut_between_its_texts(numbers: list[str]) -> None:
+    """Half a phone number would be somebody else's; as many as fit are written."""
+    found = to_value(tuple(numbers))
     assert isinstance(found, str)
-    assert len(found) <= limit
+    assert len(found) <= LONGEST_LIST
     kept = found.split(";") if found else []
     assert kept == numbers[: len(kept)]
     if len(kept) < len(numbers):
-        assert len(";".join(numbers[: len(kept) + 1])) > limit
+        assert len(";".join(numbers[: len(kept) + 1])) > LONGEST_LIST
 
 
-def test_without_a_limit_nothing_is_cut() -> None:
-    """Until the CRM was asked, every text is whole."""
+def test_a_list_of_one_long_text_is_not_lost() -> None:
+    """What is longer by itself is left whole, for delivery to cut to its field."""
+    assert to_value(("x" * 1000, "y")) == "x" * 1000
+
+
+def test_texts_stay_whole() -> None:
+    """How much a field holds is known only when it is written."""
     assert to_value("x" * 100_000) == "x" * 100_000
-    assert cut_text(Text(("x" * 1000, URL)), None).parts[0] == "x" * 1000
+    assert to_value(Text(("x" * 1000, URL))) == Text(("x" * 1000, URL))

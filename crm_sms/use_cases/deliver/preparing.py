@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+
 from crm_sms.delivery.chunks import Parcel
-from crm_sms.delivery.fit import cut, fit
+from crm_sms.delivery.fit import fit, permit
 from crm_sms.delivery.rules import Fingerprint, Row, address, must_look, resolve, to_write
 from crm_sms.ledger.crm_records import Known, known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn
 from crm_sms.records import (
-    DesiredField,
     Found,
     ObjectDescription,
+    Op,
     Outcome,
     Part,
     Reason,
@@ -27,14 +29,18 @@ from crm_sms.use_cases.deliver.claiming import places_of
 from crm_sms.use_cases.deliver.words import Delivery
 from crm_sms.use_cases.descriptions import described
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A claimed row, ready to be decided."""
+    """A claimed row, ready to be decided; `description` is None if its object is missing."""
 
     claimed: OutboxRow
     row: Row
-    missing: tuple[str, ...] = ()
+    description: ObjectDescription | None
+    missing: Mapping[str, str]
+    left_out: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -77,17 +83,13 @@ def _fitted(
 ) -> Prepared:
     description = objects.get(claimed.object)
     fitted = fit(claimed.fields, claimed.starred, description)
-    seen = description.fields if description else {}
     before = known.get(claimed.place)
     row = Row(
         object=claimed.object,
         key=claimed.key,
         key_field=claimed.key_field,
         create_only=claimed.create_only,
-        fields={
-            name: DesiredField(cut(desired.value, seen[name]), desired.rule)  # type: ignore[arg-type]
-            for name, desired in resolve(fitted.fields, lookup).items()
-        },
+        fields=resolve(fitted.fields, lookup),
         fingerprint=fingerprint,
         crm_id=before.crm_id if before else None,
         written=before.written if before else {},
@@ -95,7 +97,7 @@ def _fitted(
         maybe=claimed.maybe,
         rewrite=bool(claimed.rewrite_at and claimed.rewrite_at <= now),
     )
-    return Prepared(claimed, row, fitted.missing)
+    return Prepared(claimed, row, description, fitted.missing, fitted.left_out)
 
 
 def look(delivery: Delivery, prepared: Sequence[Prepared]) -> dict[int, Found | None]:
@@ -122,35 +124,62 @@ def look(delivery: Delivery, prepared: Sequence[Prepared]) -> dict[int, Found | 
     return found
 
 
-def decide(prepared: Iterable[Prepared], found: Mapping[int, Found | None]) -> Work:
-    work = Work()
+def decide(
+    delivery: Delivery, prepared: Iterable[Prepared], found: Mapping[int, Found | None]
+) -> Work:
+    """What to send and what is settled; what is left out of it is said once for each object."""
+    work, left_out = Work(), dict[str, dict[str, str]]()
     for one in prepared:
-        number, seen = one.claimed.id, found.get(one.claimed.id)
-        if one.missing:
-            names = ", ".join(one.missing)
-            work.outcomes[number] = Outcome(
-                Verdict.PARK, reason=Reason.FIELD, detail=f"hidden or missing: {names}"
+        number = one.claimed.id
+        decided, omitted = _decided(one, found.get(number))
+        left_out.setdefault(one.row.object, {}).update(omitted)
+        if isinstance(decided, Outcome):
+            work.outcomes[number] = decided
+        else:
+            work.fields[number] = decided.write.fields
+            work.parcels.append(decided)
+    for object_name, fields in left_out.items():
+        if fields:
+            log.warning(
+                "fields are left out",
+                crm=delivery.name,
+                object=object_name,
+                fields=fields,
+                see="crm-sms doctor",
             )
-            continue
-        if seen and seen.deleted and not one.row.create_only:
-            work.outcomes[number] = Outcome(Verdict.PARK, reason=Reason.DELETED)
-            continue
-        fields = to_write(one.row, seen)
-        if not fields:
-            crm_id = one.row.crm_id or (seen.id if seen else None)
-            work.outcomes[number] = Outcome(Verdict.DONE, crm_id=crm_id)
-            continue
-        op, key = address(one.row, seen)
-        work.fields[number] = fields
-        work.parcels.append(
-            Parcel(
-                ids=(number,),
-                lane=one.claimed.lane,
-                object=one.row.object,
-                op=op,
-                key_field=one.row.key_field,
-                write=Write(key, fields),
-                gentle=one.claimed.reason is Reason.AUTOMATION,
-            )
-        )
     return work
+
+
+def _decided(one: Prepared, seen: Found | None) -> tuple[Parcel | Outcome, Mapping[str, str]]:
+    """What becomes of a row, and the fields that it goes without."""
+    if one.description is None or one.missing:
+        return _parked(one.missing), {}
+    if seen and seen.deleted and not one.row.create_only:
+        return Outcome(Verdict.PARK, reason=Reason.DELETED), {}
+    op, key = address(one.row, seen)
+    fields, starred = to_write(one.row, seen), one.claimed.starred
+    crm_id = one.row.crm_id or (seen.id if seen else None)
+    if not fields:
+        return Outcome(Verdict.DONE, crm_id=crm_id), one.left_out
+    new_key = None if op is Op.UPDATE else one.row.key_field
+    permitted = permit(fields, starred, one.description, new_key)
+    if permitted.missing:
+        return _parked(permitted.missing), {}
+    left_out = {**one.left_out, **permitted.left_out}
+    if not permitted.fields:
+        return Outcome(Verdict.DONE, crm_id=crm_id), left_out
+    parcel = Parcel(
+        ids=(one.claimed.id,),
+        lane=one.claimed.lane,
+        object=one.row.object,
+        op=op,
+        key_field=one.row.key_field,
+        write=Write(key, permitted.fields),
+        gentle=one.claimed.reason is Reason.AUTOMATION,
+    )
+    return parcel, left_out
+
+
+def _parked(missing: Mapping[str, str]) -> Outcome:
+    detail = "; ".join(f"{name}: {why}" for name, why in missing.items())
+    return Outcome(Verdict.PARK, reason=Reason.FIELD, detail=detail)

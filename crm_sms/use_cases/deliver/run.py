@@ -77,7 +77,7 @@ def _send(
     rows: Sequence[OutboxRow],
 ) -> bool:
     prepared, known = prepare(delivery, turn, rows)
-    work = decide(prepared, look(delivery, prepared))
+    work = decide(delivery, prepared, look(delivery, prepared))
     calls = 0
     if work.parcels:
         throttle, calls = _write(delivery, turn, throttle, work)
