@@ -40,7 +40,8 @@ _GRID_S = 300
 """While the CRM is down nobody waits for anything, so callbacks are looked at every 5 minutes."""
 _PARALLEL = 8
 _TRY_CRM = timedelta(hours=12)
-_PULL = timedelta(hours=1)
+_PULL = timedelta(hours=2)
+_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 FAULTS: Sequence[Mapping[str, Any]] = (
@@ -224,7 +225,7 @@ class _Player:
     def live(self, tell: Tell) -> None:
         """To the second, every job at its time; replies are timed until their task is there."""
         end = self.at(timedelta(days=DAYS))
-        pulled, hours = self.now, (end - self.now) // _PULL
+        began = pulled = self.now
         clock = _Stopwatch(self.stage, self.played)
         while (then := self._next(min(end, pulled + _PULL), 1, self._due())) < end:
             self._go_to(then)
@@ -236,7 +237,7 @@ class _Player:
                 pulled = then
                 self.run("sync people")
                 self._step()
-            tell("hours of the last day", hours - (end - then) // _PULL, hours)
+            tell("hours of the last day", (then - began) // _HOUR, (end - began) // _HOUR)
         self._go_to(end)
 
     def finish(self) -> None:

@@ -216,7 +216,12 @@ def _behave(pen: _Pen, people: Sequence[Person]) -> None:
         for _ in range(max(1, round(len(people) * share))):
             person = left.pop()
             texts = [text for text in pen.sent if text.person == person.ref]
-            _PARTS[part](pen, person, pen.random.choice(texts))
+            # The last text more often than others: the last day is to be a lively one.
+            _PARTS[part](pen, person, pen.random.choice([max(texts, key=_when), *texts]))
+
+
+def _when(text: Sent) -> timedelta:
+    return text.at
 
 
 def _arrived(pen: _Pen, text: Sent) -> Sent:

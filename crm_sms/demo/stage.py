@@ -22,6 +22,7 @@ from crm_sms import logs, web
 from crm_sms.bootstrap import App, bootstrap
 from crm_sms.demo.org import Ids, fill
 from crm_sms.demo.words import Script
+from crm_sms.engine.wake import wake_of
 from crm_sms.errors import BadSettings, StoreUnavailable
 from crm_sms.ledger import schema
 from crm_sms.sandbox.clock import FileClock
@@ -71,9 +72,8 @@ def standing(
     script: Script,
     start: datetime,
     ports: Ports,
-    committed: Callable[[], object] = lambda: None,
 ) -> Iterator[Stage]:
-    """A stage in an empty folder, its clock at `start`; `committed` hears of new events.
+    """A stage in an empty folder, its clock at `start`.
 
     Raises BadSettings if a port is taken. What our program logs goes to a file in the folder.
     """
@@ -87,7 +87,7 @@ def standing(
         web_url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         app = _installed(folder, box, web_url, ids[script.manager])
         stack.callback(app.close)
-        stack.enter_context(_serving(app, listening, committed))
+        stack.enter_context(_serving(app, listening))
         yield Stage(folder, World(app, box, next(iter(box.twilio.accounts))), start, web_url, ids)
 
 
@@ -132,8 +132,9 @@ def _installed(folder: Path, box: Sandbox, web_url: str, fallback_owner: str) ->
 
 
 @contextmanager
-def _serving(app: App, listening: socket.socket, committed: Callable[[], object]) -> Iterator[None]:
-    config = uvicorn.Config(web.build(app, committed), log_level="warning", access_log=False)
+def _serving(app: App, listening: socket.socket) -> Iterator[None]:
+    wake = wake_of(app.ledger)
+    config = uvicorn.Config(web.build(app, wake.notify), log_level="warning", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="web")
     thread.start()
@@ -143,6 +144,7 @@ def _serving(app: App, listening: socket.socket, committed: Callable[[], object]
     finally:
         server.should_exit = True
         thread.join()
+        wake.close()
 
 
 def _await(server: uvicorn.Server) -> None:
