@@ -26,6 +26,7 @@ from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crm_sms.ledger.desired_json import decode, encode
+from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import (
@@ -334,7 +335,7 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
         "again": settlement.rewrite_at,
         "tried": settlement.tries,
         "why": settlement.reason,
-        "words": settlement.detail or None,
+        "words": storable_text(settlement.detail) or None,
         "clear": not settlement.maybe and settlement.rewrite_at is None,
     }
 

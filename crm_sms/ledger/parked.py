@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from crm_sms.ledger import inbox
 from crm_sms.ledger.outbox import UNPLANNED, State
+from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Lane, Reason
@@ -40,7 +41,7 @@ def park(
             "message_id": one.message_id,
             "state": State.PARKED,
             "reason": Reason.SETUP,
-            "detail": one.detail,
+            "detail": storable_text(one.detail),
             "created_at": now,
             "due_at": now,
             "not_before": now,

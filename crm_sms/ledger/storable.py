@@ -40,6 +40,11 @@ def storable(event: Event) -> Event:
     return event if _fits(event) else _fitted(event)
 
 
+def storable_text(text: str) -> str:
+    """A text without what a database refuses, such as the words of a CRM that quotes its data."""
+    return _UNFIT.sub(_REPLACEMENT, text)
+
+
 def _fits(event: Event) -> bool:
     """Whether nothing has to change; every callback passes here, hence one look at all texts."""
     names = _names(event)
@@ -71,7 +76,7 @@ def _fitted(event: Event) -> Event:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Enum):
-        return _UNFIT.sub(_REPLACEMENT, value)
+        return storable_text(value)
     if isinstance(value, tuple):
         return tuple(map(_clean, value))
     if is_dataclass(value) and not isinstance(value, type):
