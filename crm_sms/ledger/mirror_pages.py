@@ -36,7 +36,11 @@ class Learnt:
 def store_people(
     ledger: Ledger, connection: Connection, crm: str, rows: Sequence[Person], region: str | None
 ) -> Learnt:
-    """Insert or replace people and their numbers, parsed with the org's region."""
+    """Insert or replace people and their numbers, parsed with the org's region.
+
+    Of a person who comes twice, because they changed during the pull, the later row counts.
+    """
+    rows = list({person.id: person for person in rows}.values())
     ledger.upsert(connection, people, [_person_row(crm, person) for person in rows])
     ids = [person.id for person in rows]
     here = (phones.c.crm == crm, phones.c.person_id.in_(ids))
