@@ -38,6 +38,7 @@ git ls-files -z --cached -- tests docs '*.md' pyproject.toml constraints.txt |
 
 say "the wheel without extras"
 venv bare "crm-sms @ file://$wheel"
+(cd "$work" && "$work/bare/bin/crm-sms" --help > /dev/null)
 (cd "$work" && "$work/bare/bin/python" -P -W error - <<'PY')
 from crm_sms.clock import machine_clock
 from crm_sms.errors import MissingExtra
