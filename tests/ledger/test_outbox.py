@@ -326,7 +326,14 @@ def test_a_settled_row_keeps_what_it_is_told(box: Box, state: State) -> None:
     [row] = box.claim(turn())
     again = NOW + 30 * SECOND
     told = Settlement(
-        row, state, again, True, again + LATE, 3, Reason.LOCKED, "row \0 \ud800 is locked"
+        row,
+        state,
+        again,
+        maybe=True,
+        rewrite_at=again + LATE,
+        tries=3,
+        reason=Reason.LOCKED,
+        detail="row \0 \ud800 is locked",
     )
     box.settle("1", told)
     found = box.rows()["a"]
