@@ -39,6 +39,11 @@ git ls-files -z --cached -- tests docs '*.md' pyproject.toml constraints.txt |
 say "the wheel without extras"
 venv bare "crm-sms @ file://$wheel"
 (cd "$work" && "$work/bare/bin/crm-sms" --help > /dev/null)
+for command in demo sandbox; do
+  said=$(cd "$work" && "$work/bare/bin/crm-sms" "$command" 2>&1) && code=0 || code=$?
+  echo "$said"
+  [ "$code" = 1 ] && [[ $said == *"pip install 'crm-sms["* ]] || exit 1
+done
 (cd "$work" && "$work/bare/bin/python" -P -W error - <<'PY')
 from crm_sms.clock import machine_clock
 from crm_sms.errors import MissingExtra
