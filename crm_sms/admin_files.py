@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -32,7 +33,13 @@ def read_mapping(name: str, directory: Path | None) -> Mapping:
         ) from None
     except OSError as error:
         raise BadMapping(f"{file}: cannot be read: {error.strerror}; correct that") from None
-    return Mapping.load(text, str(file))
+    return _compiled(text, str(file))
+
+
+@lru_cache(maxsize=16)
+def _compiled(text: str, name: str) -> Mapping:
+    """A worker reads its mapping before every run; only a changed text is compiled."""
+    return Mapping.load(text, name)
 
 
 def _find(name: str, directory: Path | None) -> Traversable:

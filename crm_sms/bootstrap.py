@@ -158,8 +158,12 @@ def opt_out_rules(app: App) -> dict[str, OptOutRules]:
 
 def processing(app: App) -> Processing:
     """What `process` needs, for every configured CRM."""
-    planners = tuple(planner(app, name) for name in app.settings.crms)
-    return Processing(app.ledger, planners, opt_out_rules(app), app.clock)
+    return Processing(app.ledger, planners(app), opt_out_rules(app), app.clock)
+
+
+def planners(app: App) -> tuple[Planner, ...]:
+    """One for every configured CRM, with its mapping as the file says now."""
+    return tuple(planner(app, name) for name in app.settings.crms)
 
 
 def delivery(app: App, name: str) -> Delivery:

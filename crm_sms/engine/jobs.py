@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from crm_sms.bootstrap import App, delivery, processing, syncing
+from crm_sms.bootstrap import App, delivery, planner, planners, processing, syncing
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WindowSettings, WorkerSettings
@@ -33,7 +33,8 @@ Run = Callable[[Progress], Report]
 @dataclass(frozen=True, slots=True)
 class Job:
     """`prepare` puts together what the runs for one CRM ("" if not `per_crm`) need; a run does all
-    that is to be done. `due` is when there is something to do next, None if nothing is known."""
+    that is to be done, by the mapping as its file says then. `due` is when there is something to
+    do next, None if nothing is known."""
 
     name: str
     prepare: Callable[[App, str], Run]
@@ -52,7 +53,8 @@ def _sync(app: App, crm: str) -> Run:
 
     def run(progress: Progress) -> Report:
         return sync_people(
-            prepared, progress=lambda part, done, total: progress(f"{crm} {part}", done, total)
+            replace(prepared, planner=planner(app, crm)),
+            progress=lambda part, done, total: progress(f"{crm} {part}", done, total),
         )
 
     return run
@@ -71,7 +73,7 @@ def _process(app: App, _: str) -> Run:
             done += events
             progress("events", done, max(done, total))
 
-        return process(prepared, progress=tell)
+        return process(replace(prepared, planners=planners(app)), progress=tell)
 
     return run
 

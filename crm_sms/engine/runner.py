@@ -55,7 +55,11 @@ class Runner:
                 return
             self._idle.clear()
         while self._take():
-            self._ended(self, self._once())
+            well = self._once()
+            try:
+                self._ended(self, well)
+            except Exception as error:  # noqa: BLE001  # else nobody could ask for a run any more
+                _log.error("not rescheduled", job=self.name, reason=where(error))
 
     def _take(self) -> bool:
         with self._lock:

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,27 @@ NEVER = "[worker]\nsync_s = 86400\npoll_s = 86400\n"
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[World]:
-    """Time passes by itself; nothing runs unless it is woken; one contact is in the org."""
+    """Time passes by itself; nothing runs unless it is woken; the org is empty."""
+    with installed(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def live_on_postgres(tmp_path: Path, postgres_url: str) -> Iterator[World]:
+    """The same with a ledger in PostgreSQL."""
+    with installed(tmp_path, postgres_url) as world:
+        yield world
+
+
+@contextmanager
+def installed(folder: Path, database: str | None = None) -> Iterator[World]:
+    """An installation in a folder, with a sandbox for as long as it is used."""
     with running(FileClock()) as box:
         with urllib.request.urlopen(f"{box.url}/_sandbox/salesforce") as answer:
             credentials = json.load(answer)["credentials"]
         accounts = {account.sid: account.auth_token for account in box.twilio.accounts.values()}
-        install(tmp_path, box.url, credentials, accounts, further=NEVER)
-        app = bootstrap(tmp_path, {})
+        install(folder, box.url, credentials, accounts, database=database, further=NEVER)
+        app = bootstrap(folder, {})
         schema.upgrade(app.ledger)
         yield World(app, box, next(iter(accounts)))
         app.close()

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import App, bootstrap
 from crm_sms.engine.jobs import EVENTS, JOBS, Once, once, without_windows
+from crm_sms.errors import BadMapping
+from crm_sms.ledger.tables import outbox
 from crm_sms.settings import WindowSettings
 from crm_sms.testing.world import World
 from crm_sms.use_cases.deliver import DeliveryReport
@@ -54,6 +57,26 @@ def test_with_windows_records_wait_for_company(live: World) -> None:
     assert isinstance(report, DeliveryReport)
     assert report.requests == 0
     assert not live.records("SMS_Message__c")
+
+
+def test_a_run_follows_the_mapping_as_it_is_then(live: World) -> None:
+    """What was prepared before an edit plans by the edit; a broken file stops planning only."""
+    [process] = [job for job in JOBS if job.name == "process"]
+    live.contact("+12025550123")
+    live.sync()
+    run = process.prepare(live.app, "")
+    text = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
+    own = live.app.folder / "salesforce.toml"
+    live.receive(live.outbound("+12025550123", "SM1"))
+    own.write_text("object = 3\n")
+    with pytest.raises(BadMapping, match="salesforce.toml"):
+        run(silent)
+    own.write_text(text.replace("SMS_Message__c", "Text__c"))
+    run(silent)
+    with live.app.ledger.read() as connection:
+        objects = {row.object for row in connection.execute(outbox.select())}
+    assert "Text__c" in objects
+    assert "SMS_Message__c" not in objects
 
 
 def test_only_the_jobs_that_are_named_run(live: World) -> None:

@@ -151,6 +151,23 @@ def test_a_foreign_exception_is_named_by_its_place_only() -> None:
     assert ended.well == [False, True]
 
 
+def test_whoever_hears_of_the_end_cannot_break_the_runner() -> None:
+    """It is still there for the next request."""
+
+    class Broken(Ended):
+        def __call__(self, runner: Runner, well: bool) -> None:
+            super().__call__(runner, well)
+            raise OSError("+12025550123")
+
+    ended = Broken()
+    it = runner([nothing], ended)
+    with capture_logs() as logs:
+        it()
+        it()
+    assert (ended.well, it.wait(0)) == ([True, True], True)
+    assert "+1202" not in str(logs)
+
+
 def test_counts_are_logged_when_there_are_any() -> None:
     """A run that found nothing says nothing."""
 

@@ -79,6 +79,25 @@ def test_an_event_of_another_process_becomes_a_task_without_a_tick(
     assert backlog(live) == 0
 
 
+def test_two_workers_on_postgresql_make_one_task_of_a_reply(
+    live_on_postgres: World, start: Start, until: Until
+) -> None:
+    """Both are woken by NOTIFY; what one has at hand the other one leaves alone."""
+    live = live_on_postgres
+    live.contact(NUMBER)
+    live.sync()
+    start(live)
+    start(live)
+    for number in range(20):
+        live.receive(live.reply(NUMBER, f"SM{number}"))
+        notifier = wake_of(live.app.ledger)
+        notifier.notify()
+        notifier.close()
+    until(lambda: backlog(live) == 0)
+    until(live.tasks)
+    assert len(live.tasks()) == 1
+
+
 def test_a_text_is_matched_when_a_pull_brings_its_person(
     live: World, start: Start, until: Until
 ) -> None:
