@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_sms.cli.screen import FAILED, AsJson, answer, bars, table
+from crm_sms.demo.words import DEFAULT_PEOPLE, DEFAULT_SEED, LEAST_PEOPLE
 
 if TYPE_CHECKING:
     from crm_sms.demo.result import Sight
@@ -34,8 +35,10 @@ def demo(
         bool,
         typer.Option("--serve", help=f"Keep all of it running in {FOLDER}/ until Ctrl-C."),
     ] = False,
-    people: Annotated[int, typer.Option(min=40, help="How many people the CRM has.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another number, another fortnight.")] = 1,
+    people: Annotated[
+        int, typer.Option(min=LEAST_PEOPLE, help="How many people the CRM has.")
+    ] = DEFAULT_PEOPLE,
+    seed: Annotated[int, typer.Option(help="Another number, another fortnight.")] = DEFAULT_SEED,
 ) -> None:
     """Play a fortnight of texts for a few hundred people, and check the result.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from crm_sms.demo import expected, truth
@@ -50,6 +50,7 @@ CHECKS = (
 )
 """Everything that is judged."""
 
+OBJECTS = ("SMS_Message__c", "Task", "Contact", "Lead", "Opportunity")
 _OURS: Mapping[str, str] = {"SMS_Message__c": "Message_Key__c", "Task": "SMS_Key__c"}
 _WHOSE = frozenset(
     ("Contact__c", "Lead__c", "Account__c", "Opportunity__c", "OwnerId", "WhoId", "WhatId")
@@ -63,40 +64,64 @@ _CHECK_OF_FIELD: Mapping[str, str] = {
 """What a field of a message record tells; the rest by its name."""
 
 
-@dataclass(slots=True)
-class Judgement:
-    """What was found; nothing in `differences` if all is well."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was found: the org's living rows by object and the calls it counted, what the provider
+    and our web service say of callbacks, what waits in our ledger."""
 
-    differences: list[Difference] = field(default_factory=list)
-    counters: Counters = field(default_factory=lambda: Counters(0, 0, 0))
-    status: CrmStatus | None = None
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    witness: Witness
+    counters: Counters
+    inbox: int
+    crm: CrmStatus
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found, and where it differs from what must be; nowhere if all is well."""
+
+    observed: Observed
+    differences: Sequence[Difference]
 
     @property
     def checks(self) -> dict[str, bool]:
         """Every check by name, and whether it holds."""
         broken = {difference.check for difference in self.differences}
-        return {name: name not in broken for name in (*CHECKS, *sorted(broken - set(CHECKS)))}
+        return {name: name not in broken for name in CHECKS}
 
 
 def judge(stage: Stage, script: Script, played: Played) -> Judgement:
-    """Compare everything."""
-    witness, counted = provider_log(stage), counters(stage)
-    texts = truth.texts(script, played.sids, witness, stage.world.account)
+    """Look at everything and compare it with the script."""
+    observed = observe(stage)
+    texts = truth.texts(script, played.sids, observed.witness, stage.world.account)
     known = Known(script, stage.ids, texts, stage.start)
+    return Judgement(observed, compare(known, observed, played))
+
+
+def observe(stage: Stage) -> Observed:
+    """Ask the org, the provider, our web service and our ledger."""
     now = status(stage.app.ledger, [CRM], stage.world.now)
-    found = Judgement(counters=counted, status=now.crms[CRM])
-    found.differences += _records(stage, known)
-    found.differences += _leaks(stage, known)
-    found.differences += _triage(now.crms[CRM], script)
-    found.differences += _events(counted, witness, played)
-    found.differences += _left_over(now.inbox, now.crms[CRM])
-    return found
+    rows = {name: stage.world.records(name) for name in OBJECTS}
+    calls = stage.box.salesforce.stats()["calls"]
+    witness, counted = provider_log(stage), counters(stage)
+    return Observed(rows, witness, counted, now.inbox, now.crms[CRM], calls)
 
 
-def _records(stage: Stage, known: Known) -> Iterator[Difference]:
+def compare(known: Known, observed: Observed, played: Played) -> list[Difference]:
+    """Everything that is not as it must be."""
+    return [
+        *_records(observed, known),
+        *_leaks(observed, known),
+        *_triage(observed.crm, known.script),
+        *_events(observed.counters, observed.witness, played),
+        *_left_over(observed.inbox, observed.crm),
+    ]
+
+
+def _records(observed: Observed, known: Known) -> Iterator[Difference]:
     wanted, edited = expected.records(known), expected.edits(known)
-    there = dict(_rows(stage, wanted))
-    gone = expected.thrown_away(known)
+    there, gone = dict(_rows(observed)), expected.thrown_away(known)
     for place, fields in wanted.items():
         if place not in there:
             yield Difference(_check(place), f"{_shown(place)} is missing")
@@ -104,19 +129,19 @@ def _records(stage: Stage, known: Known) -> Iterator[Difference]:
         for name, value in _differing(there[place], fields):
             mine = name in edited.get(place, {})
             check = "edits_of_reps_stand" if mine else _check(place, name)
-            where = f"{_shown(place)} {name}"
-            yield Difference(check, where, str(value), str(there[place].get(name)))
+            found = str(there[place].get(name))
+            yield Difference(check, f"{_shown(place)} {name}", str(value), found)
     for place in there.keys() - wanted.keys():
         check = "edits_of_reps_stand" if place in gone else _check(place)
         yield Difference(check, f"{_shown(place)} must not be there")
 
 
-def _rows(stage: Stage, wanted: Mapping[Place, Fields]) -> Iterator[tuple[Place, Fields]]:
+def _rows(observed: Observed) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     """Rows of the org by place: all that carry a key of ours, and the others that count. A second
     row with the same key is a place of its own."""
     seen: set[Place] = set()
-    for name in ("SMS_Message__c", "Task", "Contact", "Lead", "Opportunity"):
-        for row in stage.world.records(name):
+    for name, rows in observed.rows.items():
+        for row in rows:
             key = row.get(_OURS.get(name, "Id"))
             if key is None:
                 continue
@@ -151,7 +176,7 @@ def _shown(place: Place) -> str:
     return f"{place[0]} {place[1]}"
 
 
-def _leaks(stage: Stage, known: Known) -> Iterator[Difference]:
+def _leaks(observed: Observed, known: Known) -> Iterator[Difference]:
     """What one person wrote may stand on the records of that text and nowhere else."""
     written = {
         text.origin.body: text.key
@@ -159,7 +184,7 @@ def _leaks(stage: Stage, known: Known) -> Iterator[Difference]:
         if text.inbound and getattr(text.origin, "meaning", None) is Meaning.ANSWER
     }
     for name, field_name in _OURS.items():
-        for row in stage.world.records(name):
+        for row in observed.rows[name]:
             key = str(row.get(field_name, ""))
             held = " ".join(str(row.get(f, "")) for f in ("Body__c", "Subject", "Description"))
             strange = [b for b, whose in written.items() if b in held and not key.endswith(whose)]

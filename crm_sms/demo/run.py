@@ -11,8 +11,9 @@ from pathlib import Path
 
 from crm_sms.demo import script as scripts
 from crm_sms.demo.check import judge
-from crm_sms.demo.play import Tell, play
-from crm_sms.demo.result import Result, result
+from crm_sms.demo.naive import measure
+from crm_sms.demo.play import Played, Tell, play
+from crm_sms.demo.result import Result, result, written_rows
 from crm_sms.demo.stage import CLOCK_FILE, LOG_FILE, Ports, Stage, standing
 from crm_sms.demo.words import DAYS, Script
 from crm_sms.engine.wake import wake_of
@@ -26,6 +27,7 @@ class Performance:
 
     stage: Stage
     script: Script
+    played: Played
     result: Result
 
 
@@ -43,8 +45,10 @@ def performed(
     with standing(folder, script, end - timedelta(days=DAYS), ports) as stage:
         played = play(stage, script, tell)
         judged = judge(stage, script, played)
+        alone = measure(written_rows(judged.observed))
         elapsed = time.perf_counter() - began
-        yield Performance(stage, script, result(stage, script, seed, played, judged, elapsed))
+        found = result(script, seed, played, judged, alone, elapsed)
+        yield Performance(stage, script, played, found)
 
 
 @contextmanager

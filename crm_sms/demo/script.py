@@ -10,6 +10,7 @@ from datetime import timedelta
 from crm_sms.demo.cast import COLLEAGUE, LATE_CONTACT, MANAGER, REPS, Casting, deals
 from crm_sms.demo.words import (
     DAYS,
+    LEAST_PEOPLE,
     LIVE_DAY,
     Act,
     Click,
@@ -20,9 +21,6 @@ from crm_sms.demo.words import (
     Script,
     Sent,
 )
-
-LEAST_PEOPLE = 40
-"""Fewer cannot play all the parts."""
 
 SENDERS = ("+12025550100", "+12025550101")
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+LEAST_PEOPLE = 40
+"""Fewer cannot play all the parts."""
+DEFAULT_PEOPLE = 300
+DEFAULT_SEED = 1
+
 DAYS = 14
 LIVE_DAY = DAYS - 1
 """The last day; on the days before it the CRM is down."""
