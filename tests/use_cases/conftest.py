@@ -107,7 +107,7 @@ class SmallCrm:
         """Every object has the fields a to z, but for the hidden ones."""
         letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
         fields = {
-            name: FieldDescription(name, FieldType.TEXT)
+            name: FieldDescription(name, FieldType.TEXT, unique_key=name == "Key")
             for name in [*letters, "Key"]
             if name not in self.hidden
         }
