@@ -161,13 +161,15 @@ def is_due(connection: Connection, turn: Turn) -> bool:
     return connection.execute(query).first() is not None
 
 
-def candidates(connection: Connection, turn: Turn) -> list[OutboxRow]:
-    """The rows that one request may carry, in the order of the lanes, the longest waiting first."""
+def candidates(connection: Connection, turn: Turn, passed: int = 0) -> list[OutboxRow]:
+    """The rows that one request may carry, in the order of the lanes, the longest waiting first;
+    without the first `passed` of them."""
     query = (
         select(outbox)
         .where(_free(turn))
         .order_by(outbox.c.lane, outbox.c.due_at, outbox.c.id)
         .limit(turn.size)
+        .offset(passed)
     )
     return [_row(row, turn) for row in connection.execute(query)]
 
@@ -274,11 +276,13 @@ def release(connection: Connection, holder: str, ids: Collection[int]) -> None:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What becomes of one claimed row; without `state` it is done and leaves, unless it has
-    changed meanwhile."""
+    changed meanwhile. A row that has changed is due by its own window, if `not_before` lets it;
+    for others `due_at` is `not_before` unless given."""
 
     row: OutboxRow
     state: State | None
     not_before: datetime
+    due_at: datetime | None = None
     maybe: bool = False
     rewrite_at: datetime | None = None
     tries: int = 0
@@ -306,6 +310,7 @@ def settle(connection: Connection, holder: str, settlements: Sequence[Settlement
 def _settle(holder: str) -> Any:
     """A row that got new fields meanwhile waits again, whatever became of the old ones."""
     unchanged = outbox.c.version == bindparam("seen")
+    due = bindparam("due", type_=outbox.c.due_at.type)
     return (
         update(outbox)
         .where(outbox.c.id == bindparam("row"), outbox.c.holder == holder)
@@ -314,7 +319,7 @@ def _settle(holder: str) -> Any:
             lease_until=None,
             state=case((unchanged, bindparam("next_state")), else_=State.WAITING),
             not_before=bindparam("earliest"),
-            due_at=case((unchanged, bindparam("earliest")), else_=outbox.c.due_at),
+            due_at=case((unchanged, due), else_=outbox.c.due_at),
             maybe=bindparam("unclear"),
             rewrite_at=bindparam("again"),
             tries=bindparam("tried"),
@@ -331,6 +336,7 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
         "seen": settlement.row.version,
         "next_state": settlement.state or State.WAITING,
         "earliest": settlement.not_before,
+        "due": settlement.due_at or settlement.not_before,
         "unclear": settlement.maybe,
         "again": settlement.rewrite_at,
         "tried": settlement.tries,

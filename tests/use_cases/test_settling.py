@@ -129,7 +129,8 @@ def test_done_while_a_late_writer_may_come_is_written_once_more() -> None:
     """At the instant from which none can be under way."""
     row = replace(ROW, maybe=True, rewrite_at=NOW + LATE, tries=3)
     after = settled(row, Outcome(Verdict.DONE)).settlement
-    assert (after.state, after.not_before) == (State.SETTLING, NOW + LATE)
+    assert (after.state, after.due_at) == (State.SETTLING, NOW + LATE)
+    assert after.not_before == ENDED, "news need not wait for it"
     assert (after.maybe, after.rewrite_at) == (False, NOW + LATE)
 
 

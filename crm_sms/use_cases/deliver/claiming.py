@@ -13,11 +13,15 @@ from crm_sms.delivery.windows import extra_wait, open_lanes
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn, among, candidates, claim, is_due
 from crm_sms.ledger.tables import requests
+from crm_sms.records import Lane
 from crm_sms.use_cases.deliver.pausing import Throttle
 from crm_sms.use_cases.deliver.words import Delivery
 
 _READS = 3
 """Time-outs of reads that a lease allows for before the write."""
+
+_PAGE = 200
+"""Rows that are looked through at once, however small the requests are."""
 
 
 def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
@@ -50,7 +54,7 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
     with ledger.write("deliver.claim", give_way=True) as connection:
         # Two workers must not choose rows at once: each would see the other's as free.
         ledger.lock(connection, [f"claim:{turn.crm}"])
-        rows = _referenced_first(connection, turn, candidates(connection, turn))
+        rows = _ready(connection, turn)
         if rows:
             turn = replace(turn, holder=_opened(delivery, connection, turn, len(rows)))
             claim(ledger, connection, turn, rows)
@@ -66,17 +70,35 @@ def _opened(delivery: Delivery, connection: Connection, turn: Turn, rows: int) -
     return str(connection.execute(statement).scalar_one())
 
 
+def _ready(connection: Connection, turn: Turn) -> list[OutboxRow]:
+    """The rows of one request. Those that wait for a row whose turn it is not are passed over, so
+    that they hold nobody up; opt-outs come first."""
+    found: dict[int, OutboxRow] = {}
+    page, passed = replace(turn, size=max(turn.size, _PAGE)), 0
+    while len(found) < turn.size:
+        rows = candidates(connection, page, passed)
+        found |= {row.id: row for row in _referenced_first(connection, page, rows)}
+        passed += len(rows)
+        if len(rows) < page.size:
+            break
+    return sorted(found.values(), key=lambda row: row.lane is not Lane.OPT_OUT)[: turn.size]
+
+
 def _referenced_first(
     connection: Connection, turn: Turn, rows: Sequence[OutboxRow]
 ) -> list[OutboxRow]:
     """Rows whose references still wait give their place to the rows they refer to."""
-    wanted = {row.id: places_of(row) for row in rows}
-    places = set().union(*wanted.values()) if wanted else set()
-    missing = places - known_records(connection, turn.crm, places).keys()
-    first, waiting = among(connection, turn, missing)
-    ready = [row for row in rows if not wanted[row.id] & waiting]
-    ids = {row.id for row in ready}
-    return [*(row for row in first if row.id not in ids), *ready][: turn.size]
+    ready: dict[int, OutboxRow] = {}
+    seen: set[int] = set()
+    while rows:
+        seen |= {row.id for row in rows}
+        wanted = {row.id: places_of(row) for row in rows}
+        places = set().union(*wanted.values())
+        missing = places - known_records(connection, turn.crm, places).keys()
+        first, waiting = among(connection, turn, missing)
+        ready = {row.id: row for row in rows if not wanted[row.id] & waiting} | ready
+        rows = [row for row in first if row.id not in seen]
+    return list(ready.values())
 
 
 def places_of(row: OutboxRow) -> set[tuple[str, str]]:

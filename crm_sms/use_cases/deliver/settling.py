@@ -68,7 +68,9 @@ def _final(row: OutboxRow, outcome: Outcome) -> Verdict:
 def _done(row: OutboxRow, turn: Turn, now: datetime) -> Settlement:
     late = row.rewrite_at is not None and row.rewrite_at > turn.now and not row.create_only
     if late and row.rewrite_at:
-        return Settlement(row, State.SETTLING, row.rewrite_at, rewrite_at=row.rewrite_at)
+        return Settlement(
+            row, State.SETTLING, now, due_at=row.rewrite_at, rewrite_at=row.rewrite_at
+        )
     return Settlement(row, None, now)
 
 
