@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from crm_sms.delivery.chunks import Request, pack
-from crm_sms.errors import AccessRefused, TryLater
+from crm_sms.errors import AccessRefused, StoreUnavailable, TryLater
 from crm_sms.ledger.outbox import OutboxRow, Turn
 from crm_sms.records import Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
@@ -60,6 +60,10 @@ def _one_request(delivery: Delivery, report: DeliveryReport) -> bool:
         log.error("access refused", crm=delivery.name, remedy=str(error))
         throttle = replace(throttle, why=report.failed)
         report.paused_until = give_back(delivery, turn, throttle, rows, _REFUSED_S)
+    except StoreUnavailable:
+        # Not the CRM's word that nothing happened: the request may have been written, so the rows
+        # keep their lease until it is lost, and count as unclear then.
+        raise
     except TryLater as error:
         log.warning("the crm does not answer", crm=delivery.name, error=str(error))
         pace = replace(throttle.pace, failures=throttle.pace.failures + 1)
