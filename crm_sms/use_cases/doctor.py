@@ -178,11 +178,18 @@ def _owner(connection: Connection, subject: str, crm: str, id: str) -> Finding:
 def _provider(patient: Patient, name: str) -> list[Finding]:
     def look() -> Iterator[Finding]:
         adapter = patient.providers[name]
-        public = patient.settings.public_url
-        yield Finding(f"webhooks {name}", True, f"the provider calls {public}/webhooks/{name}")
+        yield _webhooks(patient.settings.public_url, name)
         yield from adapter.check()
 
     return _guarded(name, look)
+
+
+def _webhooks(public_url: str | None, name: str) -> Finding:
+    subject = f"webhooks {name}"
+    if public_url is None:
+        remedy = "set public_url to the address under which the provider reaches this service"
+        return Finding(subject, None, "no public_url is set", remedy)
+    return Finding(subject, True, f"the provider calls {public_url}/webhooks/{name}")
 
 
 def _crm(patient: Patient, name: str) -> list[Finding]:

@@ -59,6 +59,17 @@ def test_the_webhook_address_is_named(crm_sms: Any, world: World) -> None:
     )
 
 
+def test_without_a_public_url_the_provider_knows_no_address(crm_sms: Any, world: World) -> None:
+    """Whoever set none is told where; here the provider's own table has it."""
+    file = world.app.folder / "crm-sms.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("public_url")]
+    given = f'[providers.twilio]\npublic_url = "{world.box.url}"'
+    file.write_text("\n".join(lines).replace("[providers.twilio]", given))
+    answer = crm_sms("doctor", "--json")
+    assert findings(answer)["webhooks twilio"] == ["warning"]
+    assert "set public_url" in remedies(answer, "webhooks twilio")
+
+
 def test_the_screen_ends_with_what_failed(crm_sms: Any, world: World) -> None:
     """That is where the eye is; the remedy stands with it."""
     text = crm_sms("doctor", CRM_SMS_CRMS__SALESFORCE__CLIENT_SECRET="wrong").out

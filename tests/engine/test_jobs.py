@@ -69,7 +69,7 @@ def test_a_run_follows_the_mapping_as_it_is_then(live: World) -> None:
     own = live.app.folder / "salesforce.toml"
     live.receive(live.outbound("+12025550123", "SM1"))
     own.write_text("object = 3\n")
-    with pytest.raises(BadMapping, match="salesforce.toml"):
+    with pytest.raises(BadMapping, match=r"salesforce\.toml"):
         run(silent)
     own.write_text(text.replace("SMS_Message__c", "Text__c"))
     run(silent)
