@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from crm_sms.consent import verdict
-from crm_sms.events import OptOutType
+from crm_sms.events import OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.facts import of_texts
 from crm_sms.ledger.inbox import Waiting
 from crm_sms.messages import fold
 from crm_sms.use_cases.process.words import Processing, Text
+
+_NO_RULES = OptOutRules({})
+"""Those of a provider that is not in the settings any more, whose facts still wait."""
 
 
 @dataclass(slots=True)
@@ -93,7 +96,8 @@ def _thread(ledger: Ledger, text: Text) -> str | None:
 
 
 def _said(processing: Processing, text: Text) -> OptOutType | None:
-    judged = (verdict(fact, processing.rules[fact.provider]) for fact in text.facts.values())
+    rules = processing.rules
+    judged = (verdict(fact, rules.get(fact.provider, _NO_RULES)) for fact in text.facts.values())
     said = {one.type for one in judged if one}
     return next((kind for kind in OptOutType if kind in said), None)
 
