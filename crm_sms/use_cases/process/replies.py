@@ -38,7 +38,8 @@ def converse(
     for one in conversations.recent(connection, planner.crm, people, since):
         known[one.id] = one
     found: dict[str, Conversation] = {}
-    for text in worthy:
+    # Those that opened a conversation first: if one moves, the others must find it moved.
+    for text in sorted(worthy, key=lambda text: not _opened(text, chosen, known)):
         key = text.message.key
         one = _conversation(processing, planner, connection, text, chosen[key], known)
         known[one.id] = found[key] = one
@@ -54,6 +55,11 @@ def _deserves(planner: Planner, text: Text, chosen: Mapping[str, Match]) -> bool
         and is_task_worthy(message, text.said)
         and is_fresh(message, planner.tasks)
     )
+
+
+def _opened(text: Text, chosen: Mapping[str, Match], known: Mapping[int, Conversation]) -> bool:
+    own = known.get(chosen[text.message.key].conversation_id or 0)
+    return own is not None and own.task_key == task_key(text)
 
 
 def task_key(text: Text) -> str:
