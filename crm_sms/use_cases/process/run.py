@@ -63,6 +63,9 @@ def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
         # pull misses this batch's text, and nobody would ever look again.
         ledger.lock(connection, ["mirror"], shared=True)
         texts = load(processing, connection, waiting)
+        # Only of texts whose lock we hold. What `link` adds may be in another worker's hands, who
+        # read its facts before the newest came: that fact must stay until somebody has them all.
+        seen = {number for text in texts for number in text.facts}
         last = link(processing, connection, texts)
         _store(processing, connection, texts)
         for planner in processing.planners:
@@ -71,7 +74,6 @@ def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
             park(ledger, connection, planner.crm, planned.refused, now)
             report.unmatched += planned.unmatched
             report.refused += len(planned.refused)
-        seen = {number for text in texts for number in text.facts}
         inbox.done(connection, seen | {row.event_id for row in waiting})
     report.events += len(waiting)
     report.messages += len(texts)
