@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -60,7 +60,12 @@ def _known(
     wanted |= {text.message.metadata.person_id for text in texts if text.message.metadata.person_id}
     wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
-    return Known(people, holders, mirror.pipeline(connection, crm, people), stored, ids, by_hand)
+    pipeline = mirror.pipeline(connection, crm, people)
+    # A text keeps its opportunity, also when its person has no part in it any more.
+    kept = {match.opportunity_id for match in stored.values() if match.opportunity_id}
+    older = mirror.opportunities_by_id(connection, crm, kept - pipeline.opportunities.keys())
+    pipeline = replace(pipeline, opportunities={**pipeline.opportunities, **older})
+    return Known(people, holders, pipeline, stored, ids, by_hand)
 
 
 def _match(crm: str, text: Text, known: Known, last: str | None) -> Match:

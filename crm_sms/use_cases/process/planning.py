@@ -14,7 +14,7 @@ from crm_sms.ledger import Ledger, inbox, mirror
 from crm_sms.ledger.matched import Match, opt_out_of, opt_outs, roll_ups, store_matches
 from crm_sms.ledger.parked import Refused
 from crm_sms.ledger.texts import in_threads
-from crm_sms.mapping.facts import OptOut, ReplyTask, TextFacts
+from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.messages import Message
 from crm_sms.plan import Plan, plan_opportunity, plan_person, plan_text
 from crm_sms.records import DesiredRecord, Owner, Person
@@ -156,19 +156,27 @@ def _plan_roll_ups(
     concerned: Mapping[str, int],
 ) -> None:
     crm, mapping = desk.planner.crm, desk.planner.mapping
-    for id, sums in roll_ups(connection, crm, "person_id", concerned).items():
+    sums = roll_ups(connection, crm, "person_id", concerned)
+    for id, message_id in concerned.items():
         person = desk.known.people.get(id)
         if person:
-            desk.lay(concerned[id], plan_person(mapping, crm, person, roll_up=sums))
+            rolled = sums.get(id, _NOTHING)
+            desk.lay(message_id, plan_person(mapping, crm, person, roll_up=rolled))
     touched: dict[str, int] = {}
     for text in texts:
-        opportunity_id = chosen[text.message.key].opportunity_id
-        if opportunity_id:
-            touched[opportunity_id] = text.id
-    for id, sums in roll_ups(connection, crm, "opportunity_id", touched).items():
+        for match in (chosen[text.message.key], desk.known.matches.get((text.id, crm))):
+            if match and match.opportunity_id:
+                touched[match.opportunity_id] = text.id
+    sums = roll_ups(connection, crm, "opportunity_id", touched)
+    for id, message_id in touched.items():
         opportunity = desk.known.pipeline.opportunities.get(id)
         if opportunity:
-            desk.lay(touched[id], plan_opportunity(mapping, crm, opportunity, sums))
+            rolled = sums.get(id, _NOTHING)
+            desk.lay(message_id, plan_opportunity(mapping, crm, opportunity, rolled))
+
+
+_NOTHING = RollUp()
+"""The sums of somebody who lost their only text."""
 
 
 def _plan_opt_outs(
