@@ -38,8 +38,9 @@ Tell = Callable[[str, int, "int | None"], None]
 
 _GRID_S = 300
 """While the CRM is down nobody waits for anything, so callbacks are looked at every 5 minutes."""
-_PARALLEL = 8
-_TRY_CRM = timedelta(hours=12)
+_PARALLEL = 16
+_ROUNDS = 200
+_TRY_CRM = timedelta(days=1)
 _PULL = timedelta(hours=2)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -62,7 +63,6 @@ class Played:
     of our clients, and how long replies of the last day took to become tasks, in seconds."""
 
     sids: dict[str, str] = field(default_factory=dict)
-    task_ids: dict[str, str] = field(default_factory=dict)
     backlog_records: int = 0
     backlog_calls: int = 0
     api_calls: int = 0
@@ -207,11 +207,18 @@ class _Player:
         self._step()
         before = self.calls("deliver")
         waiting = self._waiting()
-        while self._waiting():
-            self._go_to(max(self.now + timedelta(seconds=1), self._due() or self.now))
+        for _ in self._until_nothing_waits():
             self.played.backlog_records += self.run("deliver").done
             tell("records of the backlog", waiting - self._waiting(), waiting)
         self.played.backlog_calls = self.calls("deliver") - before
+
+    def _until_nothing_waits(self) -> Iterator[None]:
+        """Each time the next row is due; what still waits after many rounds, the judge names."""
+        for _ in range(_ROUNDS):
+            if not self._waiting():
+                return
+            self._go_to(max(self.now + timedelta(seconds=1), self._due() or self.now))
+            yield
 
     def _waiting(self) -> int:
         now = status(self.stage.app.ledger, [CRM], self.now).crms[CRM]
@@ -230,9 +237,9 @@ class _Player:
         while (then := self._next(min(end, pulled + _PULL), 1, self._due())) < end:
             self._go_to(then)
             clock.start()
-            self._step()
+            done = self._step()
             self.run("deliver")
-            clock.stop()
+            clock.stop([self._task_key(one.ref) for one in done if isinstance(one, Reply)])
             if then >= pulled + _PULL:
                 pulled = then
                 self.run("sync people")
@@ -243,8 +250,7 @@ class _Player:
     def finish(self) -> None:
         """Nothing waits any more; what was called is counted."""
         self._step()
-        while self._waiting():
-            self._go_to(max(self.now + timedelta(seconds=1), self._due() or self.now))
+        for _ in self._until_nothing_waits():
             self.run("deliver")
         self.played.api_calls = self.calls("deliver")
         self.played.mirror_calls = self.calls("sync people")
@@ -262,13 +268,15 @@ class _Player:
     def _go_to(self, then: datetime) -> None:
         self.stage.box.clock.set(then)
 
-    def _step(self) -> None:
+    def _step(self) -> list[Sent | Reply | Act]:
         """What is to happen by now happens, callbacks go out, and we plan what came in."""
+        done = []
         while self.todo and self.at(self.todo[0].at) <= self.now:
-            one = self.todo.pop(0)
-            _DO[type(one)](self, one)
+            done.append(self.todo.pop(0))
+            _DO[type(done[-1])](self, done[-1])
         if self.stage.box.twilio.deliver(orders.Deliver(parallel=_PARALLEL)):
             self.run("process")
+        return done
 
     def send(self, text: Sent) -> None:
         """The other system sends a text."""
@@ -299,28 +307,33 @@ class _Player:
         """Somebody in the CRM does something."""
         _DEEDS[act.deed](self, act)
 
-    def _task_of(self, act: Act) -> str:
-        """The task that this reply made."""
-        key = f"task:twilio:{self.stage.world.account}:{self.played.sids[act.of]}"
-        [task] = [task for task in self.stage.world.tasks() if task["SMS_Key__c"] == key]
-        self.played.task_ids[act.of] = task["Id"]
-        return str(task["Id"])
+    def _find(self, object: str, field: str, key: str) -> str | None:
+        """A record of ours; if it is not there the judge says so, and nobody can work on it."""
+        rows = self.stage.world.records(object)
+        return next((row["Id"] for row in rows if row.get(field) == key), None)
+
+    def _task_of(self, act: Act) -> str | None:
+        return self._find("Task", "SMS_Key__c", self._task_key(act.of))
+
+    def _task_key(self, reply: str) -> str:
+        return f"task:twilio:{self.stage.world.account}:{self.played.sids[reply]}"
 
     def edit_task(self, act: Act) -> None:
         """A rep changes a task, or completes it."""
         fields = {name: self.stage.ids.get(value, value) for name, value in act.fields.items()}
-        self.stage.world.edit("Task", self._task_of(act), **fields)
+        if task := self._task_of(act):
+            self.stage.world.edit("Task", task, **fields)
 
     def delete_task(self, act: Act) -> None:
         """A rep throws a task away."""
-        self.stage.world.delete(self._task_of(act))
+        if task := self._task_of(act):
+            self.stage.world.delete(task)
 
     def give_text_away(self, act: Act) -> None:
         """A rep gives a message record to a colleague."""
-        rows = self.stage.world.records("SMS_Message__c")
-        [row] = [row for row in rows if row["Message_Key__c"] == act.of]
         owner = self.stage.ids[act.fields["OwnerId"]]
-        self.stage.world.edit("SMS_Message__c", row["Id"], OwnerId=owner)
+        if text := self._find("SMS_Message__c", "Message_Key__c", act.of):
+            self.stage.world.edit("SMS_Message__c", text, OwnerId=owner)
 
     def add_person(self, act: Act) -> None:
         """Somebody enters a number that we had looked for in vain."""
@@ -370,7 +383,6 @@ class _Stopwatch:
 
     def __init__(self, stage: Stage, played: Played) -> None:
         self._stage, self._played = stage, played
-        self._known = {task["SMS_Key__c"] for task in stage.world.tasks()}
         self._open: dict[str, tuple[datetime, float]] = {}
         self._began = 0.0
         self._busy = 0.0
@@ -379,16 +391,14 @@ class _Stopwatch:
         """An instant begins."""
         self._began = time.perf_counter()
 
-    def stop(self) -> None:
-        """An instant ends: replies that came in it run, tasks that are there now stop theirs."""
-        began, now = self._busy, self._stage.world.now
+    def stop(self, keys: Sequence[str]) -> None:
+        """An instant ends: replies came in during it, whose tasks would have these keys; tasks
+        that are there by now stop theirs."""
+        before, now = self._busy, self._stage.world.now
         self._busy += time.perf_counter() - self._began
-        for text in self._stage.box.twilio.texts_of(self._stage.world.account):
-            if text.direction == "inbound" and text.created == now:
-                self._open[f"task:twilio:{text.account}:{text.sid}"] = (now, began)
+        self._open |= dict.fromkeys(keys, (now, before))
         for task in self._stage.world.tasks() if self._open else ():
-            key = task["SMS_Key__c"]
-            if key in self._open and key not in self._known:
-                at, since = self._open.pop(key)
+            if task["SMS_Key__c"] in self._open:
+                at, since = self._open.pop(task["SMS_Key__c"])
                 self._played.simulated_s.append((now - at).total_seconds())
                 self._played.real_s.append(self._busy - since)

@@ -117,7 +117,8 @@ class Sight:
 def sights(stage: Stage, script: Script) -> list[Sight]:
     """Record pages of people whose story shows something."""
     people = {person.ref: person for person in script.people}
-    replies = Counter(reply.person for reply in script.replies if reply.person)
+    answers = [reply for reply in script.replies if reply.meaning is Meaning.ANSWER]
+    replies = Counter(reply.person for reply in answers if reply.person)
     stopped = [r.person for r in script.replies if r.meaning is Meaning.STOP and r.person]
     done = [act.of for act in script.acts if act.deed is Deed.COMPLETE_TASK]
     worked = [reply.person for reply in script.replies if reply.ref in done and reply.person]

@@ -175,8 +175,11 @@ def write(people: int, seed: int) -> Script:
     ordinary = pen.cast.people[special:]
     _send_campaigns(pen, ordinary)
     _behave(pen, ordinary)
+    answered = {reply.person for reply in pen.replies if reply.meaning is Meaning.ANSWER}
     contacts = [person for person in ordinary if person.object == "Contact"]
-    found = deals(pen.random, pen.random.sample(contacts, len(contacts) // 2))
+    pen.random.shuffle(contacts)
+    contacts.sort(key=lambda person: person.ref not in answered)  # these have deals first
+    found = deals(pen.random, contacts[: len(contacts) // 2])
     return Script(
         reps=REPS,
         manager=MANAGER,
@@ -341,7 +344,7 @@ def _strangers(pen: _Pen) -> None:
     """A number that nobody knows, and one that somebody enters on the last day."""
     at = timedelta(days=7, hours=15)
     pen.reply(pen.cast.stranger(), at, "Call me about the house", unmatched="unknown")
-    late = pen.cast.add(appears=LATE_CONTACT)
+    late = pen.cast.add(rep="rep2", appears=LATE_CONTACT)
     pen.answer(late, timedelta(days=6, hours=16))
     pen.act(LATE_CONTACT, Deed.ADD_PERSON, late.ref)
 

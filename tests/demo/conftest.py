@@ -1,4 +1,4 @@
-"""One small demo, played once for all tests that only look at it."""
+"""One small demo, played once for all tests of a module that only look at it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TODAY = datetime(2026, 11, 20, 15, 4, 5, 6, UTC)
 SEED = 1
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def performance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
     """A demo with as few people as there may be, which still stands."""
     folder = tmp_path_factory.mktemp("demo")
@@ -31,7 +31,7 @@ def _deaf(what: str, done: int, total: int | None) -> None:
     assert total is None or 0 <= done <= total, what
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def known(performance: Performance, observed: Observed) -> Known:
     """What the script says of the texts that were played."""
     stage, played = performance.stage, performance.played
@@ -39,7 +39,7 @@ def known(performance: Performance, observed: Observed) -> Known:
     return Known(performance.script, stage.ids, found, stage.start)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def observed(performance: Performance) -> Observed:
     """What was found after the play."""
     return observe(performance.stage)

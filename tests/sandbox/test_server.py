@@ -56,6 +56,16 @@ def test_the_port_is_free_again_afterwards() -> None:
     assert "sandbox" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_port_can_be_named() -> None:
+    """It is that one or an error: a link that somebody wrote down must lead here."""
+    with running() as other:
+        port = int(other.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"), running(port=port):
+            pass
+    with running(port=port) as again:
+        assert again.url == other.url
+
+
 def test_it_stops_also_before_it_has_started() -> None:
     """A block that ends at once, twenty times over, neither hangs nor leaks a thread."""
     for _ in range(20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +56,19 @@ def test_nothing_goes_out_before_it_is_due(sandbox: Sandbox, customer) -> None:
     sandbox.clock.advance(4)
     assert sandbox.twilio.deliver() == {"204": 2}
     assert customer.statuses == ["sending", "sent", "delivered"]
+
+
+def test_it_says_when_something_is_due_next(sandbox: Sandbox, customer) -> None:
+    """The next step of a text, then the callback that waits for it; nothing when all is done."""
+    start = sandbox.clock.now()
+    assert sandbox.twilio.next_due() is None
+    _send(sandbox, customer.url)
+    assert sandbox.twilio.next_due() == start + timedelta(seconds=1)
+    sandbox.clock.advance(60)
+    sandbox.twilio.stats()  # whoever looks lets the steps happen; their callbacks wait
+    assert sandbox.twilio.next_due() == start + timedelta(seconds=1)
+    sandbox.twilio.deliver()
+    assert sandbox.twilio.next_due() is None
 
 
 def test_a_limit_leaves_the_rest_in_line(sandbox: Sandbox, customer) -> None:
