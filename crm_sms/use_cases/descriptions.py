@@ -25,9 +25,9 @@ class Described:
     asked: frozenset[str] = frozenset()
     objects: Mapping[str, ObjectDescription] = field(default_factory=dict)
 
-    def covers(self, wanted: Collection[str], now: datetime) -> bool:
-        """Whether this still says what we need to know."""
-        return self.asked >= set(wanted) and now - self.at < MAX_AGE
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether this still says what we need to know, as far as it goes."""
+        return now - self.at < MAX_AGE
 
 
 _AS_JSON = TypeAdapter(Described)
@@ -43,12 +43,16 @@ def last_described(ledger: Ledger, name: str) -> Described | None:
 def described(
     ledger: Ledger, name: str, crm: Crm, wanted: Collection[str], now: datetime
 ) -> Described:
-    """What this CRM says of these objects; asked anew if the last answer is too old or small."""
+    """What this CRM says of these objects; of those that it has not spoken of lately it is asked,
+    so each costs one call an hour."""
     last = last_described(ledger, name)
-    if last and last.covers(wanted, now):
+    if last is None or not last.is_fresh(now):
+        last = Described(now)
+    lacking = frozenset(wanted) - last.asked
+    if not lacking:
         return last
-    asked = frozenset(wanted) | (last.asked if last else frozenset())
-    fresh = Described(now, asked, dict(crm.describe(sorted(asked))))
+    found = {**last.objects, **crm.describe(sorted(lacking))}
+    fresh = Described(last.at, last.asked | lacking, found)
     with ledger.write("meta") as connection:
         put_note(ledger, connection, f"described:{name}", _AS_JSON.dump_python(fresh, mode="json"))
     return fresh
