@@ -35,13 +35,13 @@ _CLAIM = (
 )
 
 
-def done(connection: Connection, event_ids: Collection[int]) -> None:
-    """Take rows out, in the commit that planned them.
+def done(connection: Connection, event_ids: Collection[int]) -> int:
+    """Take rows out, in the commit that planned them; how many there were.
 
     Rows that another transaction holds stay: it is about to plan the same text again, which does no
     harm, while waiting for it here could end in a deadlock.
     """
-    connection.execute(_DONE, {"wanted": list(event_ids)})
+    return connection.execute(_DONE, {"wanted": list(event_ids)}).rowcount
 
 
 _MINE = (
@@ -76,6 +76,14 @@ def messages_with(connection: Connection, numbers: Collection[str]) -> list[int]
         .where(message_data.c.number.in_(numbers))
     )
     return list(connection.execute(query).scalars())
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nothing waits, as far as is committed."""
+    return connection.execute(_ANY).first() is None
+
+
+_ANY = select(inbox.c.event_id).limit(1)
 
 
 def backlog(connection: Connection) -> tuple[int, datetime | None]:

@@ -54,6 +54,9 @@ def _next_size(size: int, done: int, elapsed_s: float) -> int:
 
 def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
     ledger, now = processing.ledger, processing.clock()
+    with ledger.read() as connection:
+        if inbox.is_empty(connection):  # no need to hold anybody up
+            return 0
     with ledger.write("process", give_way=True) as connection:
         waiting = inbox.claim(connection, size)
         if not waiting:
@@ -74,10 +77,10 @@ def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
             park(ledger, connection, planner.crm, planned.refused, now)
             report.unmatched += planned.unmatched
             report.refused += len(planned.refused)
-        inbox.done(connection, seen | {row.event_id for row in waiting})
-    report.events += len(waiting)
+        done = inbox.done(connection, seen | {row.event_id for row in waiting})
+    report.events += done
     report.messages += len(texts)
-    return len(waiting)
+    return done
 
 
 def _store(processing: Processing, connection: Connection, texts: Sequence[Text]) -> None:
