@@ -130,6 +130,12 @@ def put_watermark(
     ledger.upsert(connection, watermarks, [row])
 
 
+def forget_watermark(connection: Connection, crm: str, part: str) -> None:
+    """Have the next pull of this part bring everything again."""
+    here = (watermarks.c.crm == crm, watermarks.c.part == part)
+    connection.execute(delete(watermarks).where(*here))
+
+
 def put_pulled(connection: Connection, crm: str, part: str, now: datetime) -> None:
     """Note that a pull came to its end, also one that brought nothing new."""
     here = (watermarks.c.crm == crm, watermarks.c.part == part)

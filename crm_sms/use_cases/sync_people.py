@@ -14,6 +14,7 @@ from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.mirror_pages import (
     Learnt,
+    forget_watermark,
     put_pulled,
     put_watermark,
     store_others,
@@ -86,8 +87,8 @@ def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
     yield "owners", Pull(MirrorPart.OWNERS, _since(syncing, "owners"))
     for columns in syncing.planner.mapping.columns():
         name = f"people:{columns.object}"
-        since = _since(syncing, name) if _has_columns(syncing, columns) else None
-        yield name, Pull(MirrorPart.PEOPLE, since, columns=columns)
+        _begin(syncing, name, columns)
+        yield name, Pull(MirrorPart.PEOPLE, _since(syncing, name), columns=columns)
     for part in (MirrorPart.OPPORTUNITIES, MirrorPart.ROLES):
         yield part.value, Pull(part, _since(syncing, part.value))
     key_field = syncing.planner.mapping.task.key_field
@@ -100,19 +101,25 @@ def _since(syncing: Syncing, part: str) -> datetime | None:
     return at - _OVERLAP if at else None
 
 
-def _columns_note(syncing: Syncing, columns: Columns) -> str:
-    return f"columns:{syncing.planner.crm}:{columns.object}"
+def _begin(syncing: Syncing, name: str, columns: Columns) -> None:
+    """A new column needs everybody again, and so does another region: numbers are stored parsed.
 
-
-def _has_columns(syncing: Syncing, columns: Columns) -> bool:
-    """Whether the last pull brought these columns; a new one needs everybody again."""
+    The watermark goes as soon as that is noticed, so that a pull that is cut off goes on where it
+    was, and does not begin anew each time.
+    """
+    crm = syncing.planner.crm
+    at, wanted = f"columns:{crm}:{columns.object}", _as_json(columns, syncing.region)
     with syncing.ledger.read() as connection:
-        return bool(note(connection, _columns_note(syncing, columns)) == _as_json(columns))
+        if note(connection, at) == wanted:
+            return
+    with syncing.ledger.write("sync.watermark") as connection:
+        forget_watermark(connection, crm, name)
+        put_note(syncing.ledger, connection, at, wanted)
 
 
-def _as_json(columns: Columns) -> dict[str, object]:
-    values = asdict(columns)
-    return {**values, "phones": list(columns.phones), "further": list(columns.further)}
+def _as_json(columns: Columns, region: str | None) -> dict[str, object]:
+    lists = {"phones": list(columns.phones), "further": list(columns.further)}
+    return {**asdict(columns), **lists, "region": region}
 
 
 def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress: Progress) -> None:
@@ -126,9 +133,6 @@ def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress:
     report.rows[name] = done
     with syncing.ledger.write("sync.watermark") as connection:
         put_pulled(connection, syncing.planner.crm, name, syncing.clock())
-        if pull.columns:
-            at = _columns_note(syncing, pull.columns)
-            put_note(syncing.ledger, connection, at, _as_json(pull.columns))
 
 
 def _slices(page: Page) -> Iterator[Sequence[MirrorRow]]:
