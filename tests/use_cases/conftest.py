@@ -89,6 +89,7 @@ class SmallCrm:
     made: list[tuple[str, str | None]] = field(default_factory=list)
     reads: list[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    lengths: dict[str, int] = field(default_factory=dict)
     watch: Callable[[Record, Write], None] = lambda record, write: None
 
     def clock(self) -> datetime:
@@ -107,7 +108,9 @@ class SmallCrm:
         """Every object has the fields a to z, but for the hidden ones."""
         letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
         fields = {
-            name: FieldDescription(name, FieldType.TEXT, unique_key=name == "Key")
+            name: FieldDescription(
+                name, FieldType.TEXT, self.lengths.get(name), unique_key=name == "Key"
+            )
             for name in [*letters, "Key"]
             if name not in self.hidden
         }
