@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from crm_sms.ledger.mirror_pages import (
     watermark,
 )
 from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.portion import Portion
 from crm_sms.ports import Crm
 from crm_sms.records import Columns, MirrorPart, MirrorRow, OwnTask, Page, Person, Pull
 from crm_sms.use_cases.process.planning import opted_out
@@ -33,9 +35,6 @@ log = structlog.get_logger(__name__)
 _OVERLAP = timedelta(minutes=5)
 """Each pull looks back this far: rows of transactions that were open at the last pull carry an
 earlier instant than rows that it saw."""
-
-_ROWS = 500
-"""Rows of a page that share a commit, so that webhooks need not wait for a whole page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +122,10 @@ def _as_json(columns: Columns, region: str | None) -> dict[str, object]:
 
 
 def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress: Progress) -> None:
-    done, last = 0, pull.since
+    done, portion = 0, Portion()
     for page in syncing.crm.pull(pull):
-        for rows in _slices(page):
-            last = max(row.modified_at for row in rows)
-            _store(syncing, report, name, pull, rows, last)
+        for rows in _slices(page, portion):
+            _store(syncing, report, name, pull, rows, portion)
             done += len(rows)
             progress(name, done, page.total)
     report.rows[name] = done
@@ -135,9 +133,12 @@ def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress:
         put_pulled(connection, syncing.planner.crm, name, syncing.clock())
 
 
-def _slices(page: Page) -> Iterator[Sequence[MirrorRow]]:
-    for start in range(0, len(page.rows), _ROWS):
-        yield page.rows[start : start + _ROWS]
+def _slices(page: Page, portion: Portion) -> Iterator[Sequence[MirrorRow]]:
+    start = 0
+    while start < len(page.rows):
+        rows = page.rows[start : start + portion.size]
+        start += len(rows)
+        yield rows
 
 
 def _store(
@@ -146,10 +147,11 @@ def _store(
     name: str,
     pull: Pull,
     rows: Sequence[MirrorRow],
-    last: datetime,
+    portion: Portion,
 ) -> None:
     ledger, crm, now = syncing.ledger, syncing.planner.crm, syncing.clock()
     with ledger.write("sync.page", give_way=True) as connection:
+        started = time.perf_counter()
         if pull.part is MirrorPart.PEOPLE:
             # Excludes processors: see the shared lock in process.
             ledger.lock(connection, ["mirror"])
@@ -163,7 +165,9 @@ def _store(
         else:
             others = [row for row in rows if not isinstance(row, Person | OwnTask)]
             store_others(ledger, connection, crm, others)
+        last = max(row.modified_at for row in rows)
         put_watermark(ledger, connection, crm, name, last, now)
+    portion.took(time.perf_counter() - started, whole=len(rows) == portion.size)
 
 
 def _act_on(

@@ -10,15 +10,12 @@ from sqlalchemy import Connection
 from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
+from crm_sms.ledger.portion import Portion
 from crm_sms.use_cases.process.planning import plan
 from crm_sms.use_cases.process.replanning import replan
 from crm_sms.use_cases.process.texts import load
 from crm_sms.use_cases.process.threads import link
 from crm_sms.use_cases.process.words import Processing, ProcessReport, Text
-
-_LEAST, _MOST = 50, 500
-_AIM_S = 0.025
-"""How long a write transaction should take: webhooks wait for it on SQLite."""
 
 
 def process(
@@ -34,31 +31,24 @@ def process(
     """
     report = ProcessReport()
     replan(processing)
-    size, batches = _LEAST, 0
+    portion, batches = Portion(), 0
     while most_batches is None or batches < most_batches:
-        started = time.perf_counter()
-        done = _one_batch(processing, size, report)
+        done = _one_batch(processing, portion, report)
         if done == 0:
             break
         batches += 1
         progress(done)
-        size = _next_size(size, done, time.perf_counter() - started)
     return report
 
 
-def _next_size(size: int, done: int, elapsed_s: float) -> int:
-    if elapsed_s > _AIM_S:
-        return max(_LEAST, size // 2)
-    return min(_MOST, size * 2) if done >= size else size
-
-
-def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
+def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) -> int:
     ledger, now = processing.ledger, processing.clock()
     with ledger.read() as connection:
         if inbox.is_empty(connection):  # no need to hold anybody up
             return 0
     with ledger.write("process", give_way=True) as connection:
-        waiting = inbox.claim(connection, size)
+        started = time.perf_counter()
+        waiting = inbox.claim(connection, portion.size)
         if not waiting:
             return 0
         # A pull that learns a number looks for texts that wait for it. Shared with other
@@ -78,6 +68,7 @@ def _one_batch(processing: Processing, size: int, report: ProcessReport) -> int:
             report.unmatched += planned.unmatched
             report.refused += len(planned.refused)
         done = inbox.done(connection, seen | {row.event_id for row in waiting})
+    portion.took(time.perf_counter() - started, whole=len(waiting) == portion.size)
     report.events += done
     report.messages += len(texts)
     return done
