@@ -1,4 +1,5 @@
--- Load for bench.py: requests that were signed beforehand, each sent once, one after the other.
+-- Load for bench.py: requests that were signed beforehand, sent one after the other, and from the
+-- first again when all were sent.
 --
 -- wrk … -s receive.lua URL -- FILE [DELAY_MS]
 -- FILE holds whole HTTP requests, each followed by a NUL. With DELAY_MS, every connection rests so
@@ -20,10 +21,7 @@ end
 
 function request()
   sent = sent + 1
-  if sent >= #requests then
-    wrk.thread:stop()
-  end
-  return requests[math.min(sent, #requests)]
+  return requests[(sent - 1) % #requests + 1]
 end
 
 function done(summary, latency, _)

@@ -35,7 +35,8 @@ _CONNECTIONS = 64
 _STEADY = 50
 _STEADY_REST_MS = 95
 """So many connections, each resting so long before a request: about 500 requests a second."""
-_MOST_A_SECOND = 8000
+_MOST_A_SECOND = 10_000
+"""Callbacks made for each second; a server that took more would be sent duplicates."""
 _STEADY_A_SECOND = 600
 
 
@@ -61,7 +62,7 @@ def _at_full_speed(folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
         "ratio_least": RATIO,
         "ratios": [round(one / other, 3) for one, other, _ in pairs],
         "binding_met": ours / plain >= RATIO and all(pair[2] for pair in pairs),
-        "every_answer_was_stored": stored,
+        "every_answer_is_an_event": stored,
         "connections": _CONNECTIONS,
     }
 
@@ -79,7 +80,7 @@ def _pair(folder: Path, number: int, seconds: int) -> tuple[float, float, bool]:
     with closing(sqlite3.connect(place / "crm-sms.db")) as database:
         stored = database.execute("SELECT count(*) FROM events").fetchone()[0]
     answered = ours["requests"] - ours["not_2xx"]
-    good = ours["not_2xx"] == 0 and stored >= answered
+    good = ours["not_2xx"] == ours["broken"] == 0 and stored >= answered
     shutil.rmtree(place)
     return answered / ours["seconds"], plain["requests"] / plain["seconds"], good
 
