@@ -8,7 +8,7 @@ from typing import Any
 
 from crm_sms.demo import expected, truth
 from crm_sms.demo.expected import Fields, Holds, Known, Place
-from crm_sms.demo.play import Played
+from crm_sms.demo.played import Played
 from crm_sms.demo.stage import Stage
 from crm_sms.demo.witness import Counters, Witness, counters, provider_log
 from crm_sms.demo.words import Meaning, Script

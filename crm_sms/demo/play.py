@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from crm_sms.bootstrap import own_clients
 from crm_sms.demo.org import person_fields
+from crm_sms.demo.played import Played, Stopwatch
 from crm_sms.demo.stage import Stage
+from crm_sms.demo.wire import Orders, click_order, forge
 from crm_sms.demo.words import (
     CRM_RETURNS,
     DAYS,
     LIVE_DAY,
     Act,
-    Click,
     Deed,
     Reply,
     Script,
@@ -28,7 +24,6 @@ from crm_sms.demo.words import (
 from crm_sms.engine.jobs import JOBS
 from crm_sms.errors import TryLater
 from crm_sms.sandbox.twilio import orders
-from crm_sms.sandbox.twilio.signature import sign
 from crm_sms.testing.world import CRM
 from crm_sms.use_cases.deliver import DeliveryReport
 from crm_sms.use_cases.status import status
@@ -57,23 +52,6 @@ DOWN: Mapping[str, Any] = {"kind": "status", "status": 503}
 """What the CRM says to everything, tokens included, until it returns."""
 
 
-@dataclass(slots=True)
-class Played:
-    """What the play left for those who judge it: the provider's ids by the script's names, calls
-    of our clients, and how long replies of the last day took to become tasks, in seconds."""
-
-    sids: dict[str, str] = field(default_factory=dict)
-    backlog_records: int = 0
-    backlog_calls: int = 0
-    api_calls: int = 0
-    mirror_calls: int = 0
-    outage_attempts: int = 0
-    forged: int = 0
-    forged_refused: int = 0
-    simulated_s: list[float] = field(default_factory=list)
-    real_s: list[float] = field(default_factory=list)
-
-
 def play(stage: Stage, script: Script, tell: Tell) -> Played:
     """Play the fortnight; afterwards the clock stands at its end and nothing waits any more."""
     player = _Player(stage, script)
@@ -83,40 +61,6 @@ def play(stage: Stage, script: Script, tell: Tell) -> Played:
     player.live(tell)
     player.finish()
     return player.played
-
-
-class Orders:
-    """Gives orders to the sandbox over HTTP, as the other system and people's phones do."""
-
-    def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-
-    def __call__(self, what: str, order: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to an order that must be accepted."""
-        headers = {"Content-Type": "application/json"}
-        self._connection.request("POST", f"/_sandbox/twilio/{what}", json.dumps(order), headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
-        self._connection.close()  # a kept one may be closed by the other side at any moment
-        if answer.status != 200:
-            raise RuntimeError(f"the sandbox refused {what}: {answer.status} {body[:300]!r}")
-        found: dict[str, Any] = json.loads(body)
-        return found
-
-
-def _post(url: str, form: Mapping[str, str]) -> int:
-    """The status of the answer to a callback that a wrong token signed."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "X-Twilio-Signature": sign("not the token", url, tuple(form.items())),
-    }
-    connection.request("POST", parts.path, urlencode(form), headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
 
 
 class _Player:
@@ -185,7 +129,7 @@ class _Player:
         ends = {"From": victim.number, "To": victim.sender, "AccountSid": self.stage.world.account}
         for kind, lie in lies:
             self.played.forged += 1
-            status = _post(f"{self.stage.web_url}/webhooks/twilio/{kind}", {**ends, **lie})
+            status = forge(f"{self.stage.web_url}/webhooks/twilio/{kind}", {**ends, **lie})
             self.played.forged_refused += status == 403
 
     def _try_in_vain(self) -> None:
@@ -233,7 +177,7 @@ class _Player:
         """To the second, every job at its time; replies are timed until their task is there."""
         end = self.at(timedelta(days=DAYS))
         began = pulled = self.now
-        clock = _Stopwatch(self.stage, self.played)
+        clock = Stopwatch(self.stage, self.played)
         while (then := self._next(min(end, pulled + _PULL), 1, self._due())) < end:
             self._go_to(then)
             clock.start()
@@ -294,7 +238,7 @@ class _Player:
             "outcome": text.outcome,
             "error_code": text.error_code,
             "delays": {"delivered": text.delivered_after.total_seconds()},
-            "clicks": [_click(click) for click in text.clicks],
+            "clicks": [click_order(click) for click in text.clicks],
         }
         self.played.sids[text.ref] = self.orders("texts", order)["sid"]
 
@@ -347,15 +291,6 @@ class _Player:
         self.stage.world.edit(person.object, self.stage.ids[person.ref], SMS_Opt_Out__c=False)
 
 
-def _click(click: Click) -> dict[str, Any]:
-    return {
-        "link": click.link,
-        "after_s": click.after.total_seconds(),
-        "user_agent": click.user_agent,
-        "event_type": "preview" if click.preview else "click",
-    }
-
-
 def _in_order(script: Script) -> Iterator[Sent | Reply | Act]:
     every: list[Sent | Reply | Act] = [*script.sent, *script.replies, *script.acts]
     yield from sorted(every, key=lambda one: one.at)
@@ -375,30 +310,3 @@ _DEEDS: Mapping[Deed, Callable[[_Player, Act], None]] = {
     Deed.ADD_PERSON: _Player.add_person,
     Deed.UNCHECK_OPT_OUT: _Player.uncheck_opt_out,
 }
-
-
-class _Stopwatch:
-    """How long from a reply to its task: on the simulated clock, and of the machine's time while
-    the simulated one stood."""
-
-    def __init__(self, stage: Stage, played: Played) -> None:
-        self._stage, self._played = stage, played
-        self._open: dict[str, tuple[datetime, float]] = {}
-        self._began = 0.0
-        self._busy = 0.0
-
-    def start(self) -> None:
-        """An instant begins."""
-        self._began = time.perf_counter()
-
-    def stop(self, keys: Sequence[str]) -> None:
-        """An instant ends: replies came in during it, whose tasks would have these keys; tasks
-        that are there by now stop theirs."""
-        before, now = self._busy, self._stage.world.now
-        self._busy += time.perf_counter() - self._began
-        self._open |= dict.fromkeys(keys, (now, before))
-        for task in self._stage.world.tasks() if self._open else ():
-            if task["SMS_Key__c"] in self._open:
-                at, since = self._open.pop(task["SMS_Key__c"])
-                self._played.simulated_s.append((now - at).total_seconds())
-                self._played.real_s.append(self._busy - since)

@@ -11,7 +11,7 @@ from typing import Any
 
 from crm_sms.demo.check import Judgement, Observed
 from crm_sms.demo.naive import HOW, Naive
-from crm_sms.demo.play import Played
+from crm_sms.demo.played import Played
 from crm_sms.demo.stage import Stage
 from crm_sms.demo.words import DEFAULT_PEOPLE, Deed, Meaning, Person, Script
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from crm_sms.demo import script as scripts
 from crm_sms.demo.check import judge
 from crm_sms.demo.naive import measure
-from crm_sms.demo.play import Played, Tell, play
+from crm_sms.demo.play import Tell, play
+from crm_sms.demo.played import Played
 from crm_sms.demo.result import Result, result, written_rows
 from crm_sms.demo.stage import CLOCK_FILE, LOG_FILE, Ports, Stage, standing
 from crm_sms.demo.words import DAYS, Script

@@ -19,7 +19,7 @@ import structlog
 import uvicorn
 
 from crm_sms import logs, web
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App, installation
 from crm_sms.demo.org import Ids, fill
 from crm_sms.demo.words import Script
 from crm_sms.engine.wake import wake_of
@@ -126,7 +126,7 @@ def _installed(folder: Path, box: Sandbox, web_url: str, fallback_owner: str) ->
         further=further + json.dumps(fallback_owner),
     )
     # Nothing of the caller's environment: the demo must not reach anything of theirs.
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
     schema.upgrade(app.ledger)
     return app
 

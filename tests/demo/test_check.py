@@ -11,7 +11,7 @@ import pytest
 from crm_sms.demo import check
 from crm_sms.demo.check import CHECKS, Observed, compare, judge
 from crm_sms.demo.expected import Known
-from crm_sms.demo.play import Played
+from crm_sms.demo.played import Played
 from crm_sms.demo.run import Performance
 from crm_sms.demo.words import Deed
 

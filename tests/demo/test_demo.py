@@ -22,9 +22,11 @@ from crm_sms.demo import naive
 from crm_sms.demo import run as runs
 from crm_sms.demo.check import Judgement, Observed
 from crm_sms.demo.naive import Naive
-from crm_sms.demo.play import Played
+from crm_sms.demo.played import Played
 from crm_sms.demo.result import Result, next_steps, result, sights, written_rows
 from crm_sms.demo.run import Performance
+from crm_sms.demo.wire import forge
+from crm_sms.demo.witness import counters, provider_log
 from crm_sms.demo.words import CRM_RETURNS, DEFAULT_PEOPLE, LEAST_PEOPLE
 
 KEYS = {
@@ -124,6 +126,26 @@ def test_what_to_look_at_is_there(performance: Performance) -> None:
     assert any(one.where == "crm-sms --folder .demo unmatched list" for one in steps)
     [curl] = [one.where for one in steps if one.where.startswith("curl")]
     assert any(person.number in curl for person in script.people)
+
+
+def test_the_service_and_the_provider_agree(performance: Performance) -> None:
+    """Two counts of the same callbacks, made on either side of the wire."""
+    log, counted = provider_log(performance.stage), counters(performance.stage)
+    assert counted.events + counted.duplicates == len(log.posted)
+    assert counted.events == log.distinct
+    assert counted.duplicates > 0
+    assert log.refused == 0
+    assert [one.at for one in log.posted] == sorted(one.at for one in log.posted)
+
+
+def test_a_forged_callback_is_refused_and_counted(performance: Performance) -> None:
+    """A wrong token signs nothing, however right the rest is."""
+    before = counters(performance.stage).forged
+    form = {"MessageSid": "SM" + "e" * 32, "AccountSid": performance.stage.world.account}
+    assert forge(f"{performance.stage.web_url}/webhooks/twilio/status", form) == 403
+    after = counters(performance.stage)
+    assert after.forged == before + 1
+    assert after.events == provider_log(performance.stage).distinct
 
 
 def judged(observed: Observed, **changes: Any) -> Judgement:

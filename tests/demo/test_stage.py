@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from crm_sms.demo.play import Orders
 from crm_sms.demo.run import cleared, living
 from crm_sms.demo.script import write
 from crm_sms.demo.stage import LOG_FILE, Ports, standing
+from crm_sms.demo.wire import Orders
 from crm_sms.demo.words import LEAST_PEOPLE, Script
 from crm_sms.errors import BadSettings
 from crm_sms.sandbox.server import LOOPBACK
