@@ -1,11 +1,11 @@
 """Text messages on the records of your CRM: signed events in, fields, timeline and tasks out.
 
     from pathlib import Path
-    from crm_sms import bootstrap, deliver, delivery, process, processing
+    from crm_sms import deliver, delivering, installation, process, processing
 
-    app = bootstrap(Path("."), {})
+    app = installation(Path("."), {})
     print(process(processing(app)))
-    print(deliver(delivery(app, "salesforce")))
+    print(deliver(delivering(app, "salesforce")))
 
 Names are imported when they are first used: `import crm_sms` by itself loads nothing.
 """
@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crm_sms.bootstrap import App, bootstrap, delivery, processing, syncing
+    from crm_sms.bootstrap import App, delivering, installation, processing, syncing
     from crm_sms.errors import CrmSmsError, FixSetup, RefusedInput, TryLater, Unclear
     from crm_sms.use_cases.deliver import DeliveryReport, deliver
     from crm_sms.use_cases.import_texts import ImportReport, import_texts
@@ -34,10 +34,10 @@ __all__ = [
     "SyncReport",
     "TryLater",
     "Unclear",
-    "bootstrap",
     "deliver",
-    "delivery",
+    "delivering",
     "import_texts",
+    "installation",
     "process",
     "processing",
     "sync_people",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "crm_sms.bootstrap": ("App", "bootstrap", "delivery", "processing", "syncing"),
+    "crm_sms.bootstrap": ("App", "delivering", "installation", "processing", "syncing"),
     "crm_sms.errors": ("CrmSmsError", "FixSetup", "RefusedInput", "TryLater", "Unclear"),
     "crm_sms.use_cases.deliver": ("DeliveryReport", "deliver"),
     "crm_sms.use_cases.import_texts": ("ImportReport", "import_texts"),

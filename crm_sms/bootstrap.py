@@ -74,7 +74,7 @@ class App:
         self.ledger.close()
 
 
-def bootstrap(folder: Path, environ: Mapping[str, str]) -> App:
+def installation(folder: Path, environ: Mapping[str, str]) -> App:
     """The installation whose settings are in `folder`, with `environ` above them.
 
     Opens no connection and imports no adapter. Raises BadSettings with every problem.
@@ -166,7 +166,7 @@ def planners(app: App) -> tuple[Planner, ...]:
     return tuple(planner(app, name) for name in app.settings.crms)
 
 
-def delivery(app: App, name: str) -> Delivery:
+def delivering(app: App, name: str) -> Delivery:
     """What `deliver` needs for the CRM of this name; connects to nothing yet."""
     return Delivery(
         ledger=app.ledger,

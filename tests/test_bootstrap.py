@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from crm_sms import plugins
-from crm_sms.bootstrap import App, BuiltOnUse, bootstrap
+from crm_sms.bootstrap import App, BuiltOnUse, installation
 from crm_sms.errors import BadSettings, MissingExtra
 from crm_sms.ledger import schema
 
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(folder: Path, adapters: None) -> Iterator[App]:
     """That folder as an installation."""
-    app = bootstrap(folder, ENVIRON)
+    app = installation(folder, ENVIRON)
     yield app
     app.close()
 
@@ -118,7 +118,7 @@ def test_a_missing_extra_comes_through(app: App, monkeypatch: pytest.MonkeyPatch
 def test_the_clock_follows_the_file(folder: Path) -> None:
     """Time is the machine's until the file says another one."""
     now = folder / "now"
-    app = bootstrap(folder, {**ENVIRON, "CRM_SMS_CLOCK": str(now)})
+    app = installation(folder, {**ENVIRON, "CRM_SMS_CLOCK": str(now)})
     assert abs((app.clock() - datetime.now(UTC)).total_seconds()) < 60
     now.write_text("2026-11-20T15:00:00+01:00")
     assert app.clock() == datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -127,8 +127,8 @@ def test_the_clock_follows_the_file(folder: Path) -> None:
 
 def test_the_ledger_is_the_configured_one(folder: Path) -> None:
     """Its file is made private, its digests depend on the key."""
-    first = bootstrap(folder, ENVIRON)
-    second = bootstrap(folder, {"CRM_SMS_DIGEST_KEY": "j" * 40})
+    first = installation(folder, ENVIRON)
+    second = installation(folder, {"CRM_SMS_DIGEST_KEY": "j" * 40})
     schema.upgrade(first.ledger)
     schema.require(second.ledger)
     assert (folder / "crm-sms.db").stat().st_mode & 0o777 == 0o600
@@ -140,7 +140,7 @@ def test_the_ledger_is_the_configured_one(folder: Path) -> None:
 def test_failpoints_come_from_the_environment(folder: Path) -> None:
     """A name that no commit has is refused, so a test cannot arm nothing."""
     with pytest.raises(ValueError, match="no failpoint 'receive:during'"):
-        bootstrap(folder, {**ENVIRON, "CRM_SMS_FAILPOINTS": "receive:during"})
+        installation(folder, {**ENVIRON, "CRM_SMS_FAILPOINTS": "receive:during"})
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_failpoints_come_from_the_environment(folder: Path) -> None:
 def test_a_database_that_cannot_be_is_refused(folder: Path, url: str, told: str) -> None:
     """The refusal names the setting and keeps what may be a password to itself."""
     with pytest.raises(BadSettings, match=told) as refusal:
-        bootstrap(folder, {**ENVIRON, "CRM_SMS_DATABASE": url})
+        installation(folder, {**ENVIRON, "CRM_SMS_DATABASE": url})
     assert "p4ssword" not in str(refusal.value)
 
 
@@ -164,8 +164,8 @@ def test_adapters_that_are_not_used_are_not_imported(folder: Path) -> None:
         "import sys, pathlib, crm_sms\n"
         "light = [m for m in sys.modules if m.partition('.')[0] in ('pydantic', 'sqlalchemy')]\n"
         "assert not light, light\n"
-        "from crm_sms.bootstrap import bootstrap\n"
-        f"bootstrap(pathlib.Path({str(folder)!r}), {ENVIRON!r}).close()\n"
+        "from crm_sms.bootstrap import installation\n"
+        f"installation(pathlib.Path({str(folder)!r}), {ENVIRON!r}).close()\n"
         "heavy = ('crm_sms_', 'twilio', 'simple_salesforce', 'hubspot', 'starlette', 'requests')\n"
         "print([m for m in sys.modules if m.startswith(heavy)])\n"
     )

@@ -38,13 +38,13 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
     from functools import partial
 
     from crm_sms import logs
-    from crm_sms.bootstrap import bootstrap, planner
+    from crm_sms.bootstrap import installation, planner
     from crm_sms.use_cases.doctor import Patient, unreadable
     from crm_sms.use_cases.doctor import doctor as look
 
     logs.configure()
     try:
-        app = bootstrap(ctx.obj, os.environ)
+        app = installation(ctx.obj, os.environ)
     except CrmSmsError as error:
         return unreadable(error)
     try:

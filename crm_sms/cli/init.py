@@ -27,13 +27,13 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write crm-sms.toml and .env, make the ledger, and say what to fill in. Overwrites nothing."""
-    from crm_sms.bootstrap import bootstrap
+    from crm_sms.bootstrap import installation
     from crm_sms.ledger import schema
     from crm_sms.use_cases.init import copy_mappings, write_files
 
     folder = ctx.obj.absolute()
     made = write_files(folder)
-    app = bootstrap(folder, os.environ)
+    app = installation(folder, os.environ)
     try:
         revision = schema.upgrade(app.ledger)
         if mapping:

@@ -19,12 +19,11 @@ def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[Ap
 
     Raises BadSettings or WrongSchema.
     """
-    from crm_sms import logs
-    from crm_sms.bootstrap import bootstrap
+    from crm_sms import bootstrap, logs
     from crm_sms.ledger import schema
 
     logs.configure()
-    app = bootstrap(ctx.obj, os.environ)
+    app = bootstrap.installation(ctx.obj, os.environ)
     try:
         if not any_schema:
             schema.require(app.ledger)

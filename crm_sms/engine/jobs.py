@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from crm_sms.bootstrap import App, delivery, planner, planners, processing, syncing
+from crm_sms.bootstrap import App, delivering, planner, planners, processing, syncing
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WindowSettings, WorkerSettings
@@ -79,7 +79,7 @@ def _process(app: App, _: str) -> Run:
 
 
 def _deliver(app: App, crm: str) -> Run:
-    prepared = delivery(app, crm)
+    prepared = delivering(app, crm)
 
     def run(progress: Progress) -> Report:
         with app.ledger.read() as connection:

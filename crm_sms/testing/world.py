@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crm_sms.bootstrap import App, bootstrap, delivery, processing, syncing
+from crm_sms.bootstrap import App, delivering, installation, processing, syncing
 from crm_sms.events import Direction, Event, EventKind, Status
 from crm_sms.ledger import schema
 from crm_sms.phone import parse_address
@@ -199,7 +199,7 @@ class World:
 
     def deliver(self) -> DeliveryReport:
         """Write what is due."""
-        return deliver(delivery(self.app, CRM))
+        return deliver(delivering(self.app, CRM))
 
     def settle(self, seconds: float = 61, rounds: int = 1) -> list[DeliveryReport]:
         """Process, let every window end, deliver; so many times over."""
@@ -233,6 +233,6 @@ def build(
         database=database,
         further=further,
     )
-    app = bootstrap(folder, environ or {})
+    app = installation(folder, environ or {})
     schema.upgrade(app.ledger)
     return World(app, box, next(iter(accounts)))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.ledger import inbox, schema
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.server import running
@@ -37,7 +37,7 @@ def live(tmp_path: Path) -> Iterator[World]:
         with urllib.request.urlopen(f"{box.url}/_sandbox/salesforce") as answer:
             credentials = json.load(answer)["credentials"]
         install(tmp_path, box.url, credentials, {ACCOUNT_SID: AUTH_TOKEN})
-        app = bootstrap(tmp_path, {})
+        app = installation(tmp_path, {})
         schema.upgrade(app.ledger)
         world = World(app, box, ACCOUNT_SID)
         world.contact(NUMBER)

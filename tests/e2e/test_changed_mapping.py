@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crm_sms.admin_files import shipped
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.ledger.parked import parked
 from crm_sms.sandbox.server import Sandbox
 from crm_sms.testing.world import World, build
@@ -38,7 +38,7 @@ def edit(world: World, text: str) -> World:
     """The admin saves the mapping and starts crm-sms again."""
     world.app.close()
     (world.app.folder / "salesforce.toml").write_text(text)
-    return World(bootstrap(world.app.folder, {}), world.box, world.account)
+    return World(installation(world.app.folder, {}), world.box, world.account)
 
 
 def test_rows_that_wait_take_the_new_mapping(waiting: World, text: str) -> None:

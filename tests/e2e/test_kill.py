@@ -18,13 +18,13 @@ JANE, RAUL = "+12025550123", "+12025550188"
 JOBS = {
     "sync": "from crm_sms.use_cases.sync_people import sync_people as run; need = b.syncing",
     "process": "from crm_sms.use_cases.process import process as run; need = b.processing",
-    "deliver": "from crm_sms.use_cases.deliver import deliver as run; need = b.delivery",
+    "deliver": "from crm_sms.use_cases.deliver import deliver as run; need = b.delivering",
 }
 PROGRAM = """
 import os, pathlib
 import crm_sms.bootstrap as b
 {job}
-app = b.bootstrap(pathlib.Path({folder!r}), os.environ)
+app = b.installation(pathlib.Path({folder!r}), os.environ)
 run(need(app, "salesforce") if need is not b.processing else need(app))
 """
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import func, select
 
-from crm_sms.bootstrap import delivery, processing
+from crm_sms.bootstrap import delivering, installation, processing
 from crm_sms.events import Status
 from crm_sms.ledger.facts import append
 from crm_sms.ledger.inbox import backlog
 from crm_sms.ledger.outbox import Turn, candidates, claim
 from crm_sms.ledger.tables import messages
-from crm_sms.testing.world import CRM, World, bootstrap
+from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.deliver import deliver
 from crm_sms.use_cases.deliver.claiming import take_turn
 from crm_sms.use_cases.deliver.pausing import last_throttle
@@ -49,7 +49,7 @@ def test_two_processors_share_a_backlog_without_loss_or_double(postgres_world: W
     start = threading.Barrier(2)
 
     def run() -> None:
-        app = bootstrap(world.app.folder, {})
+        app = installation(world.app.folder, {})
         start.wait()
         for _ in range(200):
             if process(processing(app), most_batches=1).events == 0:
@@ -97,9 +97,9 @@ def test_two_deliverers_write_every_row_once(postgres_world: World) -> None:
     start = threading.Barrier(2)
 
     def run() -> int:
-        app = bootstrap(world.app.folder, {})
+        app = installation(world.app.folder, {})
         start.wait()
-        done = deliver(delivery(app, CRM)).done
+        done = deliver(delivering(app, CRM)).done
         app.close()
         return done
 
@@ -127,7 +127,7 @@ def test_rows_of_an_account_under_way_wait_for_it(postgres_world: World) -> None
     world.receive(world.outbound(number(1), "SM1"))
     world.process()
     world.advance(61)
-    job = delivery(world.app, CRM)
+    job = delivering(world.app, CRM)
     turn = take_turn(job, last_throttle(job), world.now)
     first = Turn(**{name: getattr(turn, name) for name in Turn.__slots__} | {"holder": "1"})
     with world.app.ledger.write("deliver.claim") as connection:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.ledger import schema
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.server import running
@@ -44,7 +44,7 @@ def installed(folder: Path, database: str | None = None) -> Iterator[World]:
             credentials = json.load(answer)["credentials"]
         accounts = {account.sid: account.auth_token for account in box.twilio.accounts.values()}
         install(folder, box.url, credentials, accounts, database=database, further=NEVER)
-        app = bootstrap(folder, {})
+        app = installation(folder, {})
         schema.upgrade(app.ledger)
         yield World(app, box, next(iter(accounts)))
         app.close()

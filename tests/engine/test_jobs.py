@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from crm_sms.admin_files import shipped
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App, installation
 from crm_sms.engine.jobs import EVENTS, JOBS, Once, once, without_windows
 from crm_sms.errors import BadMapping
 from crm_sms.ledger.tables import outbox
@@ -101,7 +101,7 @@ def two_crms(live: World) -> App:
     further += "login_url = 'http://127.0.0.1:9'\nallow_http = true\nclient_secret = 'x'\n"
     file = live.app.folder / "crm-sms.toml"
     file.write_text(f"{file.read_text()}{further}")
-    app = bootstrap(live.app.folder, {})
+    app = installation(live.app.folder, {})
     return without_windows(app)
 
 

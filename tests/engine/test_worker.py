@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.engine import worker as engine
 from crm_sms.engine.wake import wake_of
 from crm_sms.engine.worker import Worker
@@ -59,9 +59,9 @@ def notify_from_elsewhere(live: World) -> None:
     """Another process says that there is something new."""
     code = (
         "import os, pathlib, sys\n"
-        "from crm_sms.bootstrap import bootstrap\n"
+        "from crm_sms.bootstrap import installation\n"
         "from crm_sms.engine.wake import wake_of\n"
-        "wake_of(bootstrap(pathlib.Path(sys.argv[1]), os.environ).ledger).notify()\n"
+        "wake_of(installation(pathlib.Path(sys.argv[1]), os.environ).ledger).notify()\n"
     )
     subprocess.run([sys.executable, "-c", code, str(live.app.folder)], check=True)
 
@@ -173,7 +173,7 @@ def test_each_job_has_clients_of_its_own(live: World) -> None:
 
 def test_a_worker_refuses_another_schema(live: World, tmp_path: Path) -> None:
     """With the remedy, before any job starts."""
-    app = bootstrap(live.app.folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/other.db"})
+    app = installation(live.app.folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/other.db"})
     with pytest.raises(WrongSchema, match="crm-sms db upgrade"):
         Worker(app, wake_of(app.ledger)).start()
     app.close()

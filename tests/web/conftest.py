@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App, installation
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.tables import events, inbox
 from crm_sms.web import build
@@ -164,7 +164,7 @@ def _installed(folder: Path, url: str) -> Path:
 @pytest.fixture
 def app(folder: Path) -> Iterator[App]:
     """The installation on SQLite, put together in this process."""
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
     yield app
     app.close()
 
@@ -172,7 +172,7 @@ def app(folder: Path) -> Iterator[App]:
 @pytest.fixture
 def any_app(any_folder: Path) -> Iterator[App]:
     """The installation on each kind of ledger."""
-    app = bootstrap(any_folder, {})
+    app = installation(any_folder, {})
     yield app
     app.close()
 
@@ -211,10 +211,10 @@ def stored() -> Callable[[Ledger], dict[str, bool]]:
 SERVER = """
 import os, pathlib, sys
 from crm_sms import logs
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.web import serve
 logs.configure(sys.stdout)
-serve(bootstrap(pathlib.Path(sys.argv[1]), os.environ))
+serve(installation(pathlib.Path(sys.argv[1]), os.environ))
 """
 
 

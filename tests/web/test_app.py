@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App, installation
 from crm_sms.errors import BadSettings, WrongSchema
 from crm_sms.ledger import store
 from crm_sms.web import build, serve
@@ -42,7 +42,7 @@ def test_alive_and_ready(any_app: App, play: Play) -> None:
 
 def test_a_ledger_of_another_schema_is_not_ready(tmp_path: Path, folder: Path, play: Play) -> None:
     """The process is alive, but must get no callbacks."""
-    app = bootstrap(folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/empty.db"})
+    app = installation(folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/empty.db"})
     assert play(app, status_of("/readyz")) == (503, b"")
     assert play(app, status_of("/healthz")) == (200, b"")
     app.close()
@@ -107,7 +107,7 @@ def test_a_commit_wakes_the_worker(app: App, play: Play) -> None:
 def test_a_provider_without_its_secret_stops_the_start(folder: Path) -> None:
     """The admin reads where to set it, before a single callback is refused."""
     (folder / ".env").write_text("CRM_SMS_DIGEST_KEY=" + "k" * 40)
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
     with pytest.raises(BadSettings, match=r"CRM_SMS_PROVIDERS__ACME__….*secret: missing"):
         build(app)
     app.close()
@@ -115,7 +115,7 @@ def test_a_provider_without_its_secret_stops_the_start(folder: Path) -> None:
 
 def test_serve_refuses_a_ledger_of_another_schema(folder: Path, tmp_path: Path) -> None:
     """With the command that mends it."""
-    app = bootstrap(folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/empty.db"})
+    app = installation(folder, {"CRM_SMS_DATABASE": f"sqlite:///{tmp_path}/empty.db"})
     with pytest.raises(WrongSchema, match="crm-sms db upgrade"):
         serve(app)
     app.close()
@@ -127,7 +127,7 @@ def test_an_address_that_is_taken_is_named(folder: Path, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as taken:
         port = str(taken.getsockname()[1])
-        app = bootstrap(folder, {"CRM_SMS_WEB__PORT": port, "CRM_SMS_WEB__HOST": host})
+        app = installation(folder, {"CRM_SMS_WEB__PORT": port, "CRM_SMS_WEB__HOST": host})
         with pytest.raises(BadSettings, match=f"web.host, web.port: {host}:{port} cannot be taken"):
             serve(app)
         app.close()
@@ -162,7 +162,7 @@ def test_a_ledger_that_comes_and_goes_is_503_then_ready(
     monkeypatch.setattr(readiness_module, "_FRESH_S", -1.0)
     monkeypatch.setattr(store, "_PATIENCE_S", 0.05)
     path = Path(sqlite_url.removeprefix("sqlite:///"))
-    app = bootstrap(folder, {"CRM_SMS_DATABASE": sqlite_url})
+    app = installation(folder, {"CRM_SMS_DATABASE": sqlite_url})
 
     async def scenario(service: Any) -> list[int]:
         ask = status_of("/readyz")

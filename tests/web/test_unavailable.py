@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from crm_sms.bootstrap import bootstrap
+from crm_sms.bootstrap import installation
 from crm_sms.ledger import store
 
 Play = Callable[..., Any]
@@ -37,7 +37,7 @@ def test_a_locked_file_is_503_until_it_is_free(
 ) -> None:
     """Another process holds the write lock for longer than we are patient."""
     monkeypatch.setattr(store, "_PATIENCE_S", 0.1)
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
     command = [sys.executable, "-c", HOLD, sqlite_url.removeprefix("sqlite:///")]
 
     async def scenario(service: Any) -> list[int]:
@@ -63,7 +63,7 @@ def test_a_wait_within_our_patience_is_only_a_delay(
     folder: Path, sqlite_url: str, play: Play, stored: Any
 ) -> None:
     """A short lock of another process costs the callback time, not its place."""
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
     command = [sys.executable, "-c", HOLD, sqlite_url.removeprefix("sqlite:///")]
 
     async def scenario(service: Any) -> int:
@@ -87,7 +87,7 @@ def test_a_closed_postgresql_is_503_until_it_is_back(
     postgres_folder: Path, postgres: Any, postgres_url: str, play: Play, stored: Any
 ) -> None:
     """The server drops us and lets nobody in; once it does, callbacks are stored again."""
-    app = bootstrap(postgres_folder, {})
+    app = installation(postgres_folder, {})
     name = make_url(postgres_url).database
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 

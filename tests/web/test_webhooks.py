@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from crm_sms.bootstrap import App, bootstrap
+from crm_sms.bootstrap import App, installation
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.tables import event_data, suppressions
 from crm_sms.web.webhooks import STATUS
@@ -109,7 +109,7 @@ def test_report_mode_keeps_and_flags_what_is_not_verified(
     """While a set-up is being mended nothing is lost, and the metric shows it."""
     with (folder / "crm-sms.toml").open("a") as settings:
         settings.write('signature = "report"\n')
-    app = bootstrap(folder, {})
+    app = installation(folder, {})
 
     async def scenario(service: Any) -> Any:
         answer = await service.post(DELIVERED, **{"x-acme-signature": "0"})
@@ -248,7 +248,7 @@ def test_an_adapter_that_breaks_is_500(
 
 def test_too_many_waiting_are_503(folder: Path, play: Play, stored: Stored) -> None:
     """Whoever does not fit into the queue is told to come again, and nothing of it is kept."""
-    app = bootstrap(folder, {"CRM_SMS_WEB__MAX_WAITING": "10"})
+    app = installation(folder, {"CRM_SMS_WEB__MAX_WAITING": "10"})
 
     async def scenario(service: Any) -> list[int]:
         contents = [{**DELIVERED, "id": f"m{number}"} for number in range(40)]
