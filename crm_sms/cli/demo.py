@@ -70,10 +70,8 @@ def demo(
 @contextmanager
 def _folder(keep: bool) -> Iterator[Path]:
     """One that is there to be looked at afterwards, or one that goes away."""
-    from crm_sms.demo.run import cleared
-
     if keep:
-        yield cleared(FOLDER)
+        yield FOLDER
         return
     with tempfile.TemporaryDirectory(prefix="crm-sms-demo-") as name:
         yield Path(name)

@@ -15,11 +15,10 @@ from crm_sms.demo.naive import measure
 from crm_sms.demo.play import Tell, play
 from crm_sms.demo.played import Played
 from crm_sms.demo.result import Result, result, written_rows
-from crm_sms.demo.stage import CLOCK_FILE, LOG_FILE, Ports, Stage, standing
+from crm_sms.demo.stage import CLOCK_FILE, Ports, Stage, standing
 from crm_sms.demo.words import DAYS, Script
 from crm_sms.engine.wake import wake_of
 from crm_sms.engine.worker import Worker
-from crm_sms.settings import FILE, SECRETS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,3 @@ def living(stage: Stage) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-
-
-def cleared(folder: Path) -> Path:
-    """The folder, made if missing, without what an earlier demo left in it and nothing else."""
-    folder.mkdir(exist_ok=True)
-    left = [folder / name for name in (FILE, SECRETS_FILE, CLOCK_FILE, LOG_FILE)]
-    for path in (*left, *folder.glob("crm-sms.db*")):
-        path.unlink(missing_ok=True)
-    return folder

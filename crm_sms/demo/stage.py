@@ -27,6 +27,7 @@ from crm_sms.errors import BadSettings, StoreUnavailable
 from crm_sms.ledger import schema
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.server import LOOPBACK, Sandbox, listen, running
+from crm_sms.settings import FILE, SECRETS_FILE
 from crm_sms.testing.world import World, install
 
 CLOCK_FILE = "now"
@@ -73,15 +74,17 @@ def standing(
     start: datetime,
     ports: Ports,
 ) -> Iterator[Stage]:
-    """A stage in an empty folder, its clock at `start`.
+    """A stage in a folder of its own, its clock at `start`; what an earlier one left there is gone.
 
     Raises BadSettings if a port is taken. What our program logs goes to a file in the folder.
     """
-    clock = FileClock(folder / CLOCK_FILE)
-    clock.set(start)
     with ExitStack() as stack:
-        stack.enter_context(_logging_to(folder / LOG_FILE))
+        # The port first: if another demo is running, its files must stay.
         listening = _taken(stack, ports.web, lambda port: listen(LOOPBACK, port))
+        _clear(folder)
+        clock = FileClock(folder / CLOCK_FILE)
+        clock.set(start)
+        stack.enter_context(_logging_to(folder / LOG_FILE))
         box = _taken(stack, ports.sandbox, lambda port: running(clock, port=port))
         ids = fill(box.salesforce, script, start)
         web_url = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
@@ -98,6 +101,14 @@ def _taken(stack: ExitStack, port: int, take: Callable[[int], AbstractContextMan
         raise BadSettings(
             f"port {port} cannot be taken ({error.strerror}): stop what listens there"
         ) from error
+
+
+def _clear(folder: Path) -> None:
+    """Only what a demo makes: others may keep something beside it."""
+    folder.mkdir(exist_ok=True)
+    left = [folder / name for name in (FILE, SECRETS_FILE, CLOCK_FILE, LOG_FILE)]
+    for path in (*left, *folder.glob("crm-sms.db*")):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from crm_sms.demo.run import cleared, living
+from crm_sms.demo.run import living
 from crm_sms.demo.script import write
 from crm_sms.demo.stage import LOG_FILE, Ports, standing
 from crm_sms.demo.wire import Orders
@@ -111,11 +111,25 @@ def test_an_order_that_the_sandbox_refuses_is_an_error(script: Script, folder: P
         Orders(stage.box.url)("texts", {"to": "nobody", "from": "+12025550100", "body": "x"})
 
 
-def test_only_what_a_demo_left_is_cleared(tmp_path: Path) -> None:
-    """Files of others in the folder stay; a second time finds nothing to do."""
-    folder = cleared(tmp_path / ".demo")
-    for name in ("crm-sms.toml", ".env", "now", "crm-sms.db", "crm-sms.db-wal", "notes.txt"):
-        (folder / name).write_text("x")
-    assert cleared(folder) == folder
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-    assert cleared(folder) == folder
+def test_only_what_a_demo_left_is_cleared(script: Script, folder: Path) -> None:
+    """A second one starts anew in the same folder; files of others stay."""
+    (folder / "notes.txt").write_text("x")
+    for _ in range(2):
+        with standing(folder, script, START, Ports()) as stage:
+            contacts = len(stage.world.records("Contact"))
+            assert stage.world.sync().rows["people:Contact"] == contacts
+    assert (folder / "notes.txt").read_text() == "x"
+
+
+def test_a_second_demo_leaves_the_running_one_alone(script: Script, folder: Path) -> None:
+    """It finds the port taken before it clears anything."""
+    with standing(folder, script, START, Ports()) as stage:
+        port = int(stage.web_url.rpartition(":")[2])
+        before = sorted(path.name for path in folder.iterdir())
+        with (
+            pytest.raises(BadSettings, match="cannot be taken"),
+            standing(folder, script, START, Ports(web=port)),
+        ):
+            pass
+        assert sorted(path.name for path in folder.iterdir()) == before
+        assert stage.world.sync().rows["people:Contact"] > 0
