@@ -73,8 +73,9 @@ class SmallCrm:
 
     `plans` says how the next writes go, one entry each: "lost" commits without an answer, "never"
     does neither, a number of seconds commits so much later without an answer now, an exception is
-    raised before anything is written, ("after", exception) after, a function answers rows (None:
-    as usual), "short" answers all chunks but the last row of each. Without a plan all goes well.
+    raised before anything is written, ("after", exception) after it, ("late", seconds, exception)
+    long before it; a function answers rows (None: as usual), "short" answers all chunks but the
+    last row of each. Without a plan all goes well.
     """
 
     now: datetime = START
@@ -123,13 +124,14 @@ class SmallCrm:
             raise plan
         self.calls += 1
         self.requests.append(tuple(chunks))
-        after = plan[1] if isinstance(plan, tuple) else None
-        if plan == "never" or isinstance(plan, int):
+        after = plan[-1] if isinstance(plan, tuple) else None
+        late_s = plan[1] if isinstance(plan, tuple) and plan[0] == "late" else plan
+        if plan == "never" or isinstance(late_s, int):
             outcomes = [[Outcome(Verdict.MAYBE) for _ in chunk.rows] for chunk in chunks]
         else:
             outcomes = [[self._row(chunk, write, plan) for write in chunk.rows] for chunk in chunks]
-        if isinstance(plan, int):
-            at = self.now + timedelta(seconds=plan)
+        if isinstance(late_s, int):
+            at = self.now + timedelta(seconds=late_s)
             self.late += [(at, chunk, write) for chunk in chunks for write in chunk.rows]
         if after:
             raise after

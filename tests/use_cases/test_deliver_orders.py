@@ -36,7 +36,6 @@ def locked(*_: Any) -> Outcome:
 PLANS = st.sampled_from(
     [
         None,
-        None,
         "lost",
         "never",
         30,
@@ -45,6 +44,7 @@ PLANS = st.sampled_from(
         locked,
         Killed(),
         ("after", Killed()),
+        ("late", 650, Killed()),
     ]
 )
 
@@ -105,11 +105,28 @@ class Play(RuleBasedStateMachine):
             )
         )
 
-    @rule(plan=PLANS)
-    def deliver(self, plan: Any) -> None:
-        """One request that goes well or otherwise."""
+    @rule(plan=PLANS, seconds=st.sampled_from([61, 61, 1, LEASE_S + 1]))
+    def deliver(self, plan: Any, seconds: int) -> None:
+        """One request, mostly when a window has ended, that goes well or otherwise."""
+        self.crm.advance(seconds)
         with suppress(Killed):
             self.office.deliver(plan, most_requests=1)
+
+    @rule(seconds=st.sampled_from([100, 300, 659]))
+    def a_late_writer_is_overtaken(self, seconds: int) -> None:
+        """What happens most when it matters: a request without an answer, news, a quick retry."""
+        self.facts_change()
+        self.deliver(seconds, 61)
+        self.facts_change()
+        self.deliver(None, 61)
+
+    @rule()
+    def a_late_writer_of_a_killed_worker_is_overtaken(self) -> None:
+        """The same, but that the first worker did not live to see that there was no answer."""
+        self.facts_change()
+        self.deliver(("late", 650, Killed()), 61)
+        self.facts_change()
+        self.deliver(None, 61)
 
     @rule(seconds=st.sampled_from([1, 61, LEASE_S + 1, 301, LATE_S]))
     def time_passes(self, seconds: int) -> None:
@@ -163,7 +180,7 @@ def test_whatever_happens_our_values_arrive_and_theirs_stay(
         type("Played", (Play,), {"new_office": staticmethod(new_office)}),
         settings=settings(
             max_examples=80,
-            stateful_step_count=25,
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
