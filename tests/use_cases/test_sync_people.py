@@ -283,10 +283,11 @@ def test_a_cut_in_the_middle_of_a_page_loses_nobody(place: Place) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         place.sync(progress=cut)
-    assert len(place.numbers()) == 500
+    stored = len(place.numbers())
+    assert 0 < stored < 1200
     report = place.sync()
     assert len(place.numbers()) == 1200
-    assert report.rows["people:Contact"] == 1200 - 500 + 6
+    assert report.rows["people:Contact"] == 1200 - stored + 6, "the rest and the overlap"
 
 
 # ── What makes everybody come again ──────────────────────────────────────────────────────────────
