@@ -9,7 +9,11 @@ from datetime import datetime, timedelta
 from crm_sms.events import Click, ClickClass
 
 TOO_SOON = timedelta(seconds=5)
-"""A click this soon after delivery is a scanner's: a person has to notice the text first."""
+"""A click this close to delivery is a scanner's: a person has to notice the text first.
+
+Not any click before it: where the provider gives no time, delivery is when its receipt reached us,
+and one that came late would make a machine of every person who had clicked by then.
+"""
 
 TOO_MANY_WITHIN = timedelta(seconds=1)
 """Nobody opens two links of one text within this time."""
@@ -45,7 +49,7 @@ def classify(click: Click, delivered_at: datetime | None, others: Iterable[Click
 def _too_soon(click: Click, delivered_at: datetime | None) -> bool:
     if click.clicked_at is None or delivered_at is None:
         return False
-    return click.clicked_at <= delivered_at + TOO_SOON
+    return abs(click.clicked_at - delivered_at) <= TOO_SOON
 
 
 def _one_of_several(click: Click, others: Iterable[Click]) -> bool:

@@ -63,9 +63,9 @@ def fold(events: Collection[Event]) -> Message:
     the newest stands: snapshots before callbacks, later receipts before earlier ones, then the
     greater key; metadata field by field; of addresses, numbers before anything else.
 
-    `occurred_at` is the provider's earliest time, else the earliest receipt; clicks have no part
-    in it. `sent_at` is what the provider said, else the first sign that the text left,
-    `delivered_at` the first sign that it arrived. A snapshot says that it did, not when, so its
+    `occurred_at` is the provider's earliest time for the text, else the earliest receipt of any
+    fact; when a link was clicked has no part in it. `sent_at` is what the provider said, else the
+    first sign that the text left, `delivered_at` the first sign that it arrived. A snapshot says that it did, not when, so its
     receipt is no such sign: an imported log would put every delivery on the day of the import.
     """
     facts = sorted(events, key=_age, reverse=True)

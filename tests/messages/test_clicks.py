@@ -54,7 +54,7 @@ def test_the_agent_tells(agent: str | None, expected: ClickClass) -> None:
     ],
 )
 def test_nobody_clicks_within_five_seconds(seconds: float | None, expected: ClickClass) -> None:
-    """A click before delivery or up to five seconds after it is a scanner's."""
+    """A click within five seconds of delivery is a scanner's; a late receipt makes no machine."""
     assert classify(click(seconds), NOON, []) is expected
 
 

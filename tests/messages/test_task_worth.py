@@ -43,6 +43,14 @@ def test_keywords_make_no_task(kind: OptOutType) -> None:
     assert not is_task_worthy(REPLY, kind)
 
 
+@pytest.mark.parametrize("body", ["YES", "yes", " Yes\n"])
+def test_a_yes_makes_a_task_although_providers_take_it_for_start(body: str) -> None:
+    """The best answer a rep can get is not lost to a keyword; a YES that stops still stops."""
+    assert is_task_worthy(replace(REPLY, body=body), OptOutType.START)
+    assert not is_task_worthy(replace(REPLY, body=body), OptOutType.STOP)
+    assert not is_task_worthy(replace(REPLY, body="START"), OptOutType.START)
+
+
 @pytest.mark.parametrize(
     "body",
     [
