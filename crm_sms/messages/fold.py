@@ -65,8 +65,9 @@ def fold(events: Collection[Event]) -> Message:
 
     `occurred_at` is the provider's earliest time for the text, else the earliest receipt of any
     fact; when a link was clicked has no part in it. `sent_at` is what the provider said, else the
-    first sign that the text left, `delivered_at` the first sign that it arrived. A snapshot says that it did, not when, so its
-    receipt is no such sign: an imported log would put every delivery on the day of the import.
+    first sign that the text left, `delivered_at` the first sign that it arrived. A snapshot says
+    that it did, not when, so its receipt is no such sign: an imported log would put every delivery
+    on the day of the import.
     """
     facts = sorted(events, key=_age, reverse=True)
     told = [fact for fact in facts if fact.kind in _SPEAKS_OF_THE_TEXT]

@@ -37,15 +37,21 @@ _AUTO_REPLIES = tuple(
 """Openings of what phones send by themselves, in English."""
 
 
+_ANSWERS = frozenset({"YES"})
+"""Words that providers take for START and people for an answer, often the best one there is."""
+
+
 def is_task_worthy(message: Message, opt_out_type: OptOutType | None) -> bool:
     """Whether this text may make a task: a verified reply that no machine wrote.
 
-    STOP, HELP and START make none. A lone emoji is an answer and makes one; so does a reply whose
-    body is not known yet.
+    STOP, HELP and START make none; a YES does, although a provider may take it for START. A lone
+    emoji is an answer and makes one; so does a reply whose body is not known yet.
     """
-    if message.direction is Direction.OUTBOUND or not message.verified or opt_out_type:
+    if message.direction is Direction.OUTBOUND or not message.verified:
         return False
     body = (message.body or "").translate(_INVISIBLE).strip()
+    if opt_out_type and not (opt_out_type is OptOutType.START and body.upper() in _ANSWERS):
+        return False
     if any(pattern.fullmatch(body) for pattern in _TAPBACKS):
         return False
     return not any(pattern.match(body) for pattern in _AUTO_REPLIES)
