@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from crm_sms.bootstrap import delivery
+from crm_sms.bootstrap import delivering
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.deliver import deliver
 from figures.company import world_with
@@ -86,5 +86,5 @@ class _RowByRow:
 
 
 def _record_by_record(world: World) -> None:
-    one = delivery(world.app, CRM)
+    one = delivering(world.app, CRM)
     deliver(replace(one, crm=_RowByRow(one.crm)))

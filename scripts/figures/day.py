@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from crm_sms.bootstrap import delivery, opt_out_rules, processing, syncing
+from crm_sms.bootstrap import delivering, opt_out_rules, processing, syncing
 from crm_sms.events import Event, EventKind
 from crm_sms.ledger import outbox
 from crm_sms.records import Chunk, Verdict, WriteResult
@@ -117,7 +117,7 @@ def _play(day: _Day, seconds: int) -> None:
     """The worker's loop by hand: what came is processed at once, what is due is delivered."""
     world, app = day.world, day.world.app
     rules, prepared = opt_out_rules(app), processing(app)
-    writing = delivery(app, CRM)
+    writing = delivering(app, CRM)
     writing = replace(writing, crm=_Slow(writing.crm, day))
     start = world.now
     coming = load.traffic(world.account, start, _TEXTS_PER_S, day.people)

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from crm_sms.bootstrap import bootstrap, processing
+from crm_sms.bootstrap import installation, processing
 from crm_sms.clock import machine_clock
 from crm_sms.ledger import schema
 from crm_sms.testing.world import CRM, install
@@ -71,7 +71,7 @@ def of_backlog(folder: Path, events: int, people: int = load.PEOPLE) -> Mapping[
 def prepare(folder: Path, events: int, people: int, public_url: str = "http://127.0.0.1:1") -> None:
     """An installation in `folder` with a filled mirror and a backlog; it never calls a CRM."""
     install(folder, public_url, _UNUSED, {load.ACCOUNT: load.TOKEN})
-    with closing(bootstrap(folder, {})) as app:
+    with closing(installation(folder, {})) as app:
         schema.upgrade(app.ledger)
         now = machine_clock()
         load.fill_mirror(app, CRM, now, people)
@@ -82,7 +82,7 @@ def prepare(folder: Path, events: int, people: int, public_url: str = "http://12
 
 
 def _drain(folder: Path) -> dict[str, float]:
-    with closing(bootstrap(folder, {})) as app:
+    with closing(installation(folder, {})) as app:
         prepared = processing(app)
         started = time.perf_counter()
         batches: list[tuple[float, int]] = []
@@ -111,7 +111,7 @@ def _plain_inserts(filled: Path, folder: Path, transactions: int) -> dict[str, f
     """The rows that processing left, inserted into the same empty tables in as many commits."""
     folder.mkdir()
     install(folder, "http://127.0.0.1:1", _UNUSED, {load.ACCOUNT: load.TOKEN})
-    with closing(bootstrap(folder, {})) as app:
+    with closing(installation(folder, {})) as app:
         schema.upgrade(app.ledger)
     rows, seconds = 0, 0.0
     with (
