@@ -11,7 +11,14 @@ from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, case,
 
 from crm_sms.events import Direction, Status
 from crm_sms.ledger.store import Ledger
-from crm_sms.ledger.tables import matches, message_data, messages, suppressions
+from crm_sms.ledger.tables import (
+    events,
+    matches,
+    message_aliases,
+    message_data,
+    messages,
+    suppressions,
+)
 from crm_sms.mapping.facts import OptOut, RollUp
 from crm_sms.records import Scalar
 
@@ -143,6 +150,24 @@ def opt_outs(
 
 
 _SUPPRESSED = select(suppressions).where(suppressions.c.number_digest.in_(_WANTED))
+
+
+def said_by(ledger: Ledger, connection: Connection, numbers: Collection[str]) -> int | None:
+    """A message that said no for one of these numbers; None while none of them is processed."""
+    query = (
+        select(func.min(message_aliases.c.message_id))
+        .select_from(suppressions)
+        .join(
+            events,
+            (events.c.provider == suppressions.c.provider)
+            & (events.c.account == suppressions.c.account)
+            & (events.c.key == suppressions.c.event_key),
+        )
+        .join(message_aliases, message_aliases.c.alias == events.c.text)
+        .where(suppressions.c.number_digest.in_([ledger.digest(number) for number in numbers]))
+    )
+    found: int | None = connection.execute(query).scalar_one_or_none()
+    return found
 
 
 def opt_out_of(numbers: Collection[str], said: Mapping[str, tuple[datetime, str]]) -> OptOut | None:

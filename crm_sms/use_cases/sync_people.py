@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from crm_sms.clock import Clock
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
+from crm_sms.ledger.matched import said_by
 from crm_sms.ledger.mirror_pages import (
     Learnt,
     forget_watermark,
@@ -24,9 +25,21 @@ from crm_sms.ledger.mirror_pages import (
     watermark,
 )
 from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.portion import Portion
+from crm_sms.mapping.facts import OptOut
+from crm_sms.plan import plan_person
 from crm_sms.ports import Crm
-from crm_sms.records import Columns, MirrorPart, MirrorRow, OwnTask, Page, Person, Pull
+from crm_sms.records import (
+    Columns,
+    DesiredRecord,
+    MirrorPart,
+    MirrorRow,
+    OwnTask,
+    Page,
+    Person,
+    Pull,
+)
 from crm_sms.use_cases.process.planning import opted_out
 from crm_sms.use_cases.process.words import Planner
 
@@ -186,9 +199,27 @@ def _act_on(
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
     ours = {field.name for no in planner.mapping.opt_outs.values() for field in no.fields}
     written_back = forget_written(connection, planner.crm, undone, ours)
-    wanted = [(planner.mapping.opt_out(planner.crm, person, no), None) for person, no in said]
-    outbox.put(ledger, connection, wanted, now, planner.windows)
-    report.opt_outs += len(wanted)
+    report.opt_outs += _opt_out(syncing, connection, said, now)
     report.written_back += written_back
     if written_back:
         log.warning("opt-outs were unchecked and are written back", count=written_back)
+
+
+def _opt_out(
+    syncing: Syncing, connection: Connection, said: Sequence[tuple[Person, OptOut]], now: datetime
+) -> int:
+    """Plan these opt-outs; one that the mapping cannot make parks with the message that said no."""
+    ledger, planner = syncing.ledger, syncing.planner
+    records: list[tuple[DesiredRecord, int | None]] = []
+    refused: list[Refused] = []
+    for person, no in said:
+        plan = plan_person(planner.mapping, planner.crm, person, opt_out=no)
+        records += [(record, None) for record in plan.records]
+        for one in plan.unmapped:
+            log.error("mapping failed", crm=planner.crm, record=one.what, error=one.reason)
+            message_id = said_by(ledger, connection, no.numbers)
+            if message_id is not None:  # else processing it is still to come, and will park it
+                refused.append(Refused(one.what, message_id, one.reason))
+    outbox.put(ledger, connection, records, now, planner.windows)
+    park(ledger, connection, planner.crm, refused, now)
+    return len(records)

@@ -46,7 +46,8 @@ def test_the_agent_tells(agent: str | None, expected: ClickClass) -> None:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (-10, ClickClass.BOT),
+        (-5.001, ClickClass.HUMAN),
+        (-5, ClickClass.BOT),
         (0, ClickClass.BOT),
         (5, ClickClass.BOT),
         (5.001, ClickClass.HUMAN),

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from crm_sms.admin_files import shipped
 from crm_sms.delivery.windows import Windows
-from crm_sms.errors import BadMapping, TryLater
+from crm_sms.errors import TryLater
 from crm_sms.events import Direction, Event, EventKind, OptOutRules, OptOutType, Status
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
@@ -451,12 +451,6 @@ def test_where_the_field_is_hidden_nobody_is_taken_for_unchecked(place: Place) -
     assert place.opted_out() == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BadMapping,
-    reason="an opt-out that the mapping refuses for one person stops the whole pull: parking it "
-    "needs the message that said no, which sync does not look up",
-)
 def test_an_opt_out_that_the_mapping_refuses_parks_and_the_pull_goes_on(place: Place) -> None:
     """One person's facts must not keep everybody else out of the mirror."""
     bad = SHIPPED.replace(
