@@ -25,6 +25,7 @@ from crm_sms.ledger.failpoints import COMMITS, Failpoints
 
 _PATIENCE_S = 10.0
 _GIVE_WAY_S = 0.002
+_POLL_S, _POLL_GIVING_WAY_S = (0.0002, 0.001), (0.002, 0.005)
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _PRAGMAS = (
     "busy_timeout=10000",  # while another process turns the file to WAL
@@ -78,29 +79,31 @@ class Ledger:
         """A transaction that commits at the end, or not at all; `name` is one of COMMITS.
 
         Bulk jobs `give_way`: they pause before taking SQLite's only write lock again, because
-        whoever asks for it in a loop would starve the webhooks, which can only poll for it.
+        whoever asks for it in a loop would starve the webhooks, which can only poll for it. They
+        poll less often too, so that a webhook comes next whichever of two bulk jobs had it.
         """
         if name not in COMMITS:
             raise ValueError(f"{name!r} is not in COMMITS")
         if give_way and self.is_sqlite:
             time.sleep(_GIVE_WAY_S)
-        with self.transaction() as connection:
+        with self.transaction(_POLL_GIVING_WAY_S if give_way else _POLL_S) as connection:
             yield connection
             self._failpoints.reach(f"{name}:before")
         self._failpoints.reach(f"{name}:after")
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """As `write`, without a name: for migrations only."""
+    def transaction(self, poll_s: tuple[float, float] = _POLL_S) -> Iterator[Connection]:
+        """As `write`, without a name: for migrations only. Polls for SQLite's lock after a pause
+        between these two."""
         try:
             with self.engine.connect() as connection:
-                self._begin(connection)
+                self._begin(connection, poll_s)
                 yield connection
                 connection.commit()
         except DBAPIError as error:
             raise _unavailable(error) from error
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: Connection, poll_s: tuple[float, float]) -> None:
         if not self.is_sqlite:
             connection.begin()
             return
@@ -115,7 +118,7 @@ class Ledger:
             except OperationalError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(random.uniform(0.0002, 0.001))
+                time.sleep(random.uniform(*poll_s))
 
     def lock(self, connection: Connection, names: Collection[str], *, shared: bool = False) -> None:
         """Hold these names until the transaction ends; nobody else holds one of them meanwhile.
