@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import crm_records
@@ -23,15 +23,28 @@ def known_records(
     connection: Connection, crm: str, places: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Known]:
     """By (object, key), for those that we have written before."""
-    if not places:
-        return {}
-    query = select(crm_records).where(
-        crm_records.c.crm == crm,
-        tuple_(crm_records.c.object, crm_records.c.key).in_(list(places)),
-    )
     return {
-        (row.object, row.key): Known(row.crm_id, row.written) for row in connection.execute(query)
+        (row.object, row.key): Known(row.crm_id, row.written)
+        for object_name, keys in by_object(places).items()
+        for row in connection.execute(
+            _KNOWN, {"crm": crm, "object": object_name, "wanted": list(keys)}
+        )
     }
+
+
+_KNOWN = select(crm_records).where(
+    crm_records.c.crm == bindparam("crm"),
+    crm_records.c.object == bindparam("object"),
+    crm_records.c.key.in_(bindparam("wanted", expanding=True)),
+)
+
+
+def by_object(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Keys by object: SQLite finds no index for pairs, and would read every row of the CRM."""
+    found: dict[str, list[str]] = {}
+    for object_name, key in places:
+        found.setdefault(object_name, []).append(key)
+    return found
 
 
 def remember(

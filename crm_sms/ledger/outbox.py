@@ -19,12 +19,12 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import postgresql, sqlite
 
+from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import decode, encode
 from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.store import Ledger
@@ -178,19 +178,20 @@ def among(
     connection: Connection, turn: Turn, places: Collection[tuple[str, str]]
 ) -> tuple[list[OutboxRow], set[tuple[str, str]]]:
     """Of these (object, key): the rows that could be claimed now, and the places still waiting."""
-    if not places:
-        return [], set()
-    here = and_(
-        outbox.c.crm == turn.crm,
-        outbox.c.state != State.PARKED,
-        tuple_(outbox.c.object, outbox.c.key).in_(list(places)),
-    )
-    waiting = {
-        (row.object, row.key)
-        for row in connection.execute(select(outbox.c.object, outbox.c.key).where(here))
-    }
-    free = connection.execute(select(outbox).where(here, _free(turn)).limit(turn.size))
-    return [_row(row, turn) for row in free], waiting
+    free: list[OutboxRow] = []
+    waiting: set[tuple[str, str]] = set()
+    for object_name, keys in by_object(places).items():
+        here = and_(
+            outbox.c.crm == turn.crm,
+            outbox.c.object == object_name,
+            outbox.c.key.in_(keys),
+            outbox.c.state != State.PARKED,
+        )
+        keys_here = connection.execute(select(outbox.c.key).where(here)).scalars()
+        waiting |= {(object_name, key) for key in keys_here}
+        rows = connection.execute(select(outbox).where(here, _free(turn)).limit(turn.size))
+        free += [_row(row, turn) for row in rows]
+    return free[: turn.size], waiting
 
 
 def _free(turn: Turn) -> ColumnElement[bool]:
