@@ -8,13 +8,13 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
 from crm_sms.ledger import Ledger, schema
@@ -163,6 +163,23 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     ledger = Ledger(ledger_url, DIGEST_KEY)
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def longest() -> Callable[[Ledger], Callable[[], int]]:
+    """Watches a ledger: how many parameters its longest statement has had since."""
+
+    def watch(ledger: Ledger) -> Callable[[], int]:
+        seen = [0]
+
+        def count(*told: Any) -> None:
+            parameters, many = told[3], told[5]
+            seen.append(0 if many else len(parameters))
+
+        event.listen(ledger.engine, "before_cursor_execute", count)
+        return lambda: max(seen)
+
+    return watch
 
 
 @pytest.fixture

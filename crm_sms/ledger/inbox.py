@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, literal, select
 
+from crm_sms.ledger.slices import slices
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import events, inbox, message_aliases, message_data, messages
 
@@ -41,7 +42,8 @@ def done(connection: Connection, event_ids: Collection[int]) -> int:
     Rows that another transaction holds stay: it is about to plan the same text again, which does no
     harm, while waiting for it here could end in a deadlock.
     """
-    return connection.execute(_DONE, {"wanted": list(event_ids)}).rowcount
+    pieces = slices(sorted(event_ids))
+    return sum(connection.execute(_DONE, {"wanted": some}).rowcount for some in pieces)
 
 
 _MINE = (
@@ -56,26 +58,28 @@ def put_back(
     ledger: Ledger, connection: Connection, message_ids: Collection[int], now: datetime
 ) -> None:
     """Have these messages processed again: one of their events each returns to the inbox."""
-    if not message_ids:
-        return
     one_each = (
         select(func.min(events.c.id), literal(now, inbox.c.since.type))
         .join(message_aliases, message_aliases.c.alias == events.c.text)
-        .where(message_aliases.c.message_id.in_(message_ids))
+        .where(message_aliases.c.message_id.in_(bindparam("wanted", expanding=True)))
         .group_by(message_aliases.c.message_id)
     )
     statement = ledger.insert(inbox).from_select(["event_id", "since"], one_each)
-    connection.execute(statement.on_conflict_do_nothing())
+    for some in slices(sorted(message_ids)):
+        connection.execute(statement.on_conflict_do_nothing(), {"wanted": some})
 
 
 def messages_with(connection: Connection, numbers: Collection[str]) -> list[int]:
     """Messages whose person's end is one of these numbers."""
-    query = (
-        select(messages.c.id)
-        .join(message_data, message_data.c.message_id == messages.c.id)
-        .where(message_data.c.number.in_(numbers))
-    )
-    return list(connection.execute(query).scalars())
+    pieces = slices(sorted(set(numbers)))
+    return [id for some in pieces for id in connection.execute(_WITH, {"wanted": some}).scalars()]
+
+
+_WITH = (
+    select(messages.c.id)
+    .join(message_data, message_data.c.message_id == messages.c.id)
+    .where(message_data.c.number.in_(bindparam("wanted", expanding=True)))
+)
 
 
 def is_empty(connection: Connection) -> bool:

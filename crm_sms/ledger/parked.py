@@ -100,6 +100,7 @@ def parked(
 def retry(ledger: Ledger, connection: Connection, ids: Collection[int], now: datetime) -> int:
     """Have parked rows written again, planned anew from their messages; how many there were.
 
+    At most a slice at a time: this holds them all until its commit.
     What could not be planned leaves the outbox: its message returns to the inbox.
     """
     here = (outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
@@ -116,7 +117,8 @@ def retry(ledger: Ledger, connection: Connection, ids: Collection[int], now: dat
 
 
 def drop(connection: Connection, ids: Collection[int]) -> int:
-    """Give parked rows up for good; how many there were. Their texts stay in the ledger."""
+    """Give parked rows up for good, at most a slice at a time; how many there were. Their texts
+    stay in the ledger."""
     result = connection.execute(
         delete(outbox).where(outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
     )

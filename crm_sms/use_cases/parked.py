@@ -9,6 +9,7 @@ from datetime import datetime
 from crm_sms.ledger import Ledger
 from crm_sms.ledger import parked as rows
 from crm_sms.ledger.parked import Parked
+from crm_sms.ledger.slices import slices
 from crm_sms.records import Reason
 
 REMEDIES: Mapping[Reason, str] = {
@@ -53,19 +54,26 @@ def parked(ledger: Ledger, reason: Reason | None = None) -> list[Parked]:
 
 
 def retry(ledger: Ledger, ids: Collection[int], now: datetime) -> Picked:
-    """Have these rows written again; what could not be planned is planned anew."""
-    with ledger.write("parked") as connection:
-        found = _among(rows.parked(connection), ids)
-        rows.retry(ledger, connection, found, now)
-    return Picked(len(found), tuple(sorted(set(ids) - found)))
+    """Have these rows written again; what could not be planned is planned anew.
+
+    Each slice of them is a commit: cut off, it leaves the rest parked.
+    """
+    found = _among(parked(ledger), ids)
+    count = 0
+    for some in slices(sorted(found)):
+        with ledger.write("parked", give_way=True) as connection:
+            count += rows.retry(ledger, connection, some, now)
+    return Picked(count, tuple(sorted(set(ids) - found)))
 
 
 def drop(ledger: Ledger, ids: Collection[int]) -> Picked:
-    """Give these rows up for good. Their texts stay in the ledger."""
-    with ledger.write("parked") as connection:
-        found = _among(rows.parked(connection), ids)
-        rows.drop(connection, found)
-    return Picked(len(found), tuple(sorted(set(ids) - found)))
+    """Give these rows up for good, each slice in a commit. Their texts stay in the ledger."""
+    found = _among(parked(ledger), ids)
+    count = 0
+    for some in slices(sorted(found)):
+        with ledger.write("parked", give_way=True) as connection:
+            count += rows.drop(connection, some)
+    return Picked(count, tuple(sorted(set(ids) - found)))
 
 
 def _among(every: Collection[Parked], ids: Collection[int]) -> set[int]:

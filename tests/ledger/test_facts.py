@@ -28,6 +28,7 @@ from crm_sms.events import (
 from crm_sms.ledger import Ledger, inbox
 from crm_sms.ledger.facts import append, known, of_texts, place, suppress, text_alias
 from crm_sms.ledger.matched import opt_outs
+from crm_sms.ledger.slices import MOST
 from crm_sms.ledger.storable import storable
 from crm_sms.ledger.tables import event_data, events, suppressions
 from crm_sms.phone import parse_address
@@ -285,6 +286,30 @@ def test_messages_are_found_by_their_numbers(
     with ledger.read() as connection:
         assert sorted(inbox.messages_with(connection, [ada])) == texts
         assert inbox.messages_with(connection, []) == []
+
+
+def test_long_lists_go_in_pieces(
+    ledger: Ledger,
+    event: Make,
+    message: Callable[..., Any],
+    store: Callable[..., int],
+    longest: Callable[[Ledger], Callable[[], int]],
+) -> None:
+    """A bulk assignment or pull concerns more texts than one statement has parameters."""
+    ada = "+12025550123"
+    id = store(message("acme:main:m1", ada))
+    add(ledger, event("a"))
+    most = longest(ledger)
+    many = 2 * MOST + 1
+    numbers = [ada, *(f"+1202{number:07}" for number in range(many)), ada]
+    with ledger.write("process") as connection:
+        assert inbox.messages_with(connection, numbers) == [id]
+        events_waiting = [row.event_id for row in inbox.claim(connection, 9)]
+        absent = range(10**6, 10**6 + many)
+        assert inbox.done(connection, [*absent, *events_waiting]) == 1
+        inbox.put_back(ledger, connection, [*absent, id], NOW)
+        assert inbox.backlog(connection) == (1, NOW)
+    assert MOST <= most() < 2 * MOST
 
 
 def no(ledger: Ledger, number: str, key: str, at: datetime, source: str) -> dict[str, Any]:

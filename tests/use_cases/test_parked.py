@@ -1,0 +1,57 @@
+"""What becomes of parked rows, many at a time too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from crm_sms.ledger import Ledger
+from crm_sms.ledger.slices import MOST
+from crm_sms.ledger.tables import outbox
+from crm_sms.testing.world import CRM, World
+from crm_sms.use_cases.parked import Picked, drop, parked, retry
+
+MANY = 2 * MOST + 1
+
+
+def park(world: World, count: int = MANY) -> list[int]:
+    """So many rows that the CRM refused; their numbers."""
+    row: dict[str, Any] = {
+        "crm": CRM,
+        "object": "Contact",
+        "lane": 3,
+        "partition": "",
+        "fields": {},
+        "starred": [],
+        "state": "parked",
+        "reason": "field",
+        "created_at": world.now,
+        "due_at": world.now,
+        "not_before": world.now,
+    }
+    with world.app.ledger.write("parked") as connection:
+        connection.execute(outbox.insert(), [row | {"key": f"k{n}"} for n in range(count)])
+    return [one.id for one in parked(world.app.ledger)]
+
+
+def test_many_rows_are_retried_in_commits_of_their_own(
+    world: World, longest: Callable[[Ledger], Callable[[], int]]
+) -> None:
+    """No statement is too long and no lock is held for all of them; each is counted once."""
+    ids = park(world)
+    most = longest(world.app.ledger)
+    assert retry(world.app.ledger, [*ids, *ids, 10**6], world.now) == Picked(MANY, (10**6,))
+    assert MOST <= most() < 2 * MOST
+    assert parked(world.app.ledger) == []
+    assert retry(world.app.ledger, ids, world.now) == Picked(0, tuple(ids))
+
+
+def test_many_rows_are_dropped_in_commits_of_their_own(
+    world: World, longest: Callable[[Ledger], Callable[[], int]]
+) -> None:
+    """As they are retried."""
+    first, *others = park(world)
+    most = longest(world.app.ledger)
+    assert drop(world.app.ledger, others) == Picked(MANY - 1, ())
+    assert MOST <= most() < 2 * MOST
+    assert [one.id for one in parked(world.app.ledger)] == [first]
