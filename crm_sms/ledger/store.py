@@ -26,6 +26,7 @@ from crm_sms.ledger.failpoints import COMMITS, Failpoints
 _PATIENCE_S = 10.0
 _GIVE_WAY_S = 0.002
 _POLL_S, _POLL_GIVING_WAY_S = (0.0002, 0.001), (0.002, 0.005)
+_MOST_PARAMETERS = 65_535  # of one statement, in PostgreSQL's protocol
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _PRAGMAS = (
     "busy_timeout=10000",  # while another process turns the file to WAL
@@ -178,9 +179,11 @@ def _unavailable(error: DBAPIError) -> Exception:
 
 
 def _is_wrong_sql(error: DBAPIError) -> bool:
-    """SQLite calls this operational too, as it does a lock that is held or a disk that is full."""
+    """Both drivers call some of this operational: SQLite any mistake, as it does a lock that is
+    held or a disk that is full, psycopg a list with too many parameters, as a lost server."""
     code = getattr(error.orig, "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_ERROR or isinstance(error, ProgrammingError)
+    too_many = isinstance(error.params, Mapping) and len(error.params) > _MOST_PARAMETERS
+    return code == sqlite3.SQLITE_ERROR or too_many or isinstance(error, ProgrammingError)
 
 
 def _engine(url: str) -> Engine:

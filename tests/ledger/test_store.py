@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from crm_sms.errors import BadSettings, StoreUnavailable
 from crm_sms.ledger import Ledger, store
@@ -171,6 +171,23 @@ def test_our_own_mistakes_stay_what_they_are(ledger: Ledger) -> None:
     twice = [{"name": "twice", "value": 1}] * 2
     with pytest.raises(IntegrityError), ledger.write("meta") as connection:
         connection.execute(meta.insert(), twice)
+
+
+def test_too_many_parameters_are_our_mistake(postgres_ledger: Ledger) -> None:
+    """The driver calls it operational, as a lost server; but no wait makes the list shorter."""
+    query = select(meta.c.name).where(meta.c.name.in_([str(number) for number in range(65_536)]))
+    with pytest.raises(OperationalError, match="parameters"), postgres_ledger.read() as connection:
+        connection.execute(query)
+    assert get(postgres_ledger) is None
+
+
+def test_too_many_parameters_are_our_mistake_on_sqlite(sqlite_url: str) -> None:
+    """As on PostgreSQL; builds differ in how many there may be."""
+    ledger = Ledger(sqlite_url, KEY)
+    query = select(meta.c.name).where(meta.c.name.in_([str(number) for number in range(300_000)]))
+    with pytest.raises(OperationalError, match="variables"), ledger.read() as connection:
+        connection.execute(query)
+    ledger.close()
 
 
 def test_no_value_is_in_the_words_of_an_error(ledger: Ledger) -> None:
