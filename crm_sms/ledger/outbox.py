@@ -87,7 +87,8 @@ def put(
     """Store desired records, each with the message it is due to; a waiting row takes new fields.
 
     A record is the whole of what its lane wants, so new facts replace the row's fields. A parked
-    row stays parked: a retry is somebody's decision.
+    row stays parked: a retry is somebody's decision; but for an opt-out of somebody who was gone
+    and is wanted again, since an opt-out reaches whoever holds the number, also later.
     """
     rows = [
         {
@@ -116,7 +117,12 @@ def put(
 def _put(is_sqlite: bool) -> Any:
     statement = sqlite.insert(outbox) if is_sqlite else postgresql.insert(outbox)
     new = statement.excluded
-    settling = outbox.c.state == State.SETTLING
+    returned = and_(
+        outbox.c.state == State.PARKED,
+        outbox.c.lane == int(Lane.OPT_OUT),
+        or_(outbox.c.reason == Reason.DELETED, outbox.c.reason == Reason.CONVERTED),
+    )
+    anew = or_(outbox.c.state == State.SETTLING, returned)
     return statement.on_conflict_do_update(
         index_elements=["crm", "object", "key", "lane"],
         set_={
@@ -125,9 +131,9 @@ def _put(is_sqlite: bool) -> Any:
             "starred": new.starred,
             "message_id": new.message_id,
             "partition": new.partition,
-            "state": case((settling, State.WAITING), else_=outbox.c.state),
-            "due_at": case((settling, new.due_at), else_=outbox.c.due_at),
-            "not_before": case((settling, new.not_before), else_=outbox.c.not_before),
+            "state": case((anew, State.WAITING), else_=outbox.c.state),
+            "due_at": case((anew, new.due_at), else_=outbox.c.due_at),
+            "not_before": case((anew, new.not_before), else_=outbox.c.not_before),
         },
     )
 
@@ -198,7 +204,8 @@ def _free(turn: Turn) -> ColumnElement[bool]:
     """Rows whose turn it is: not parked, not backing off, and nobody at work on them.
 
     Nor on another row of their partition: two requests that write under one account at once would
-    wait for the same lock at the CRM.
+    wait for the same lock at the CRM. An opt-out waits for its own record only: a lock costs it a
+    try, the lease of somebody who was killed would cost it minutes.
     """
     other = outbox.alias("other")
     at_work = exists().where(
@@ -206,6 +213,10 @@ def _free(turn: Turn) -> ColumnElement[bool]:
         other.c.partition == outbox.c.partition,
         other.c.holder.is_not(None),
         other.c.lease_until >= turn.now,
+        or_(
+            outbox.c.lane != int(Lane.OPT_OUT),
+            and_(other.c.object == outbox.c.object, other.c.key == outbox.c.key),
+        ),
     )
     return and_(
         outbox.c.crm == turn.crm,
@@ -289,6 +300,12 @@ class Settlement:
     tries: int = 0
     reason: Reason | None = None
     detail: str = ""
+
+
+def held(connection: Connection, holder: str, ids: Collection[int]) -> set[int]:
+    """Which of these rows this holder still has."""
+    query = select(outbox.c.id).where(outbox.c.id.in_(ids), outbox.c.holder == holder)
+    return set(connection.execute(query).scalars())
 
 
 def settle(connection: Connection, holder: str, settlements: Sequence[Settlement]) -> None:

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from crm_sms.bootstrap import delivering, planner
 from crm_sms.events import Status
+from crm_sms.ledger.outbox import counts, put
 from crm_sms.ledger.parked import parked, retry
-from crm_sms.records import Reason
+from crm_sms.mapping.facts import OptOut
+from crm_sms.records import Lane, Person, PersonKind, Phone, Reason
 from crm_sms.sandbox.server import Sandbox
-from crm_sms.testing.world import World, build
+from crm_sms.testing.world import CRM, World, build
+from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
+from crm_sms.use_cases.deliver.pausing import last_throttle
 
 JANE = "+12025550123"
 
@@ -218,6 +223,74 @@ def test_a_task_whose_message_parked_goes_without_the_link(world: World, jane: s
     [task] = world.tasks()
     assert "lightning" not in task["Description"]
     assert "Yes please" in task["Description"]
+
+
+def test_an_opt_out_waits_for_no_look_of_another_row(world: World, jane: str) -> None:
+    """A task whose look fails again and again holds nothing else up."""
+    world.receive(world.reply(JANE, "SM1"))
+    world.process()
+    world.advance(61)
+    composite = {"path": "composite"}
+    world.fault("drop", when="before_commit", match=composite | {"object": "Task"}, times=1)
+    world.deliver()
+    world.deliver()
+    raul = world.contact("(202) 555-0188", LastName="Roe")
+    world.advance(600)
+    world.sync()
+    world.fault("status", status=503, match={"path": "query"})
+    world.fault("status", status=503, match={"path": "composite$", "object": "Task"})
+    world.receive(world.reply("+12025550188", "SM2", "STOP"))
+    world.process()
+    for _ in range(4):
+        world.advance(30)
+        world.deliver()
+    assert world.record("Contact", raul)["SMS_Opt_Out__c"] is True
+
+
+def test_a_killed_workers_lease_holds_up_no_colleagues_opt_out(world: World) -> None:
+    """An opt-out waits for its own record only, not for its account."""
+    [account] = world.create("Account", {"Name": "Acme"})
+    world.contact(AccountId=account)
+    raul = world.contact("(202) 555-0188", LastName="Roe", AccountId=account)
+    world.advance(600)
+    world.sync()
+    world.receive(world.outbound(JANE, "SM1"))
+    world.process()
+    world.advance(61)
+    job = delivering(world.app, CRM)
+    claim_rows(job, take_turn(job, last_throttle(job), world.now))  # and the worker is killed
+    world.receive(world.reply("+12025550188", "SM2", "STOP"))
+    world.process()
+    world.deliver()
+    assert world.record("Contact", raul)["SMS_Opt_Out__c"] is True
+
+
+def test_a_contact_that_comes_back_is_opted_out(world: World, jane: str) -> None:
+    """The opt-out that parked while the contact was deleted goes on when a pull finds it again."""
+    world.receive(world.reply(JANE, "SM1", "STOP"))
+    world.process()
+    world.delete(jane)
+    world.deliver()
+    assert ("Contact", Reason.DELETED) in parked_rows(world)
+    person = Person(
+        "Contact", jane, PersonKind.CONTACT, world.now, phones=(Phone("MobilePhone", JANE),)
+    )
+    planned = planner(world.app, CRM)
+    no = OptOut(world.now, "keyword STOP", (JANE,))
+    with world.app.ledger.write("sync.page") as connection:
+        wanted = [(planned.mapping.opt_out(CRM, person, no), None)]
+        put(world.app.ledger, connection, wanted, world.now, planned.windows)
+    assert waiting_opt_outs(world) == 1
+
+
+def waiting_opt_outs(world: World) -> int:
+    """How many opt-outs wait to be written."""
+    with world.app.ledger.read() as connection:
+        return sum(
+            rows
+            for _, state, lane, rows in counts(connection)
+            if lane == Lane.OPT_OUT and state == "waiting"
+        )
 
 
 def test_a_deleted_contact_parks_what_was_for_it(world: World, jane: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, update
 
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
-from crm_sms.ledger.outbox import OutboxRow, Turn, release, settle
+from crm_sms.ledger.outbox import OutboxRow, Turn, held, release, settle
 from crm_sms.ledger.tables import requests
 from crm_sms.records import Verdict
 from crm_sms.use_cases.deliver.pausing import Throttle, put_throttle
@@ -37,6 +37,9 @@ def finish(
         until = now + timedelta(seconds=wait)
         why = ", ".join(sorted({one.settlement.reason or "no answer" for one in settled}))
     with ledger.write("deliver.settle", give_way=True) as connection:
+        # Whoever took a row over after its lease was lost knows better what the CRM holds.
+        mine = held(connection, turn.holder, [one.settlement.row.id for one in settled])
+        settled = [one for one in settled if one.settlement.row.id in mine]
         settle(connection, turn.holder, [one.settlement for one in settled])
         release(connection, turn.holder, [row.id for row in left])
         remember(ledger, connection, delivery.name, _confirmed(ledger, settled, work, known))

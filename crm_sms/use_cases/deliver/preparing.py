@@ -11,6 +11,7 @@ import structlog
 from crm_sms.delivery.chunks import Parcel
 from crm_sms.delivery.fit import fit, permit
 from crm_sms.delivery.rules import Fingerprint, Row, address, must_look, resolve, to_write
+from crm_sms.errors import QuotaEnded, StoreUnavailable, TryLater
 from crm_sms.ledger.crm_records import Known, known_records
 from crm_sms.ledger.outbox import OutboxRow, Turn
 from crm_sms.records import (
@@ -27,7 +28,7 @@ from crm_sms.records import (
 )
 from crm_sms.use_cases.deliver.claiming import places_of
 from crm_sms.use_cases.deliver.words import Delivery
-from crm_sms.use_cases.descriptions import described
+from crm_sms.use_cases.descriptions import described, last_described
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +53,20 @@ class Work:
     fields: dict[int, Mapping[str, Scalar]] = field(default_factory=dict)
 
 
+def ready_first(prepared: list[Prepared]) -> list[Prepared]:
+    """Those that can be decided without a look, if there are any; else all.
+
+    A look that fails must not hold up rows that need none, least of all an opt-out: the others are
+    given back, and are alone in the next request.
+    """
+    ready = [one for one in prepared if one.missing or must_look(one.row) is None]
+    return ready or prepared
+
+
 def prepare(
     delivery: Delivery, turn: Turn, rows: Sequence[OutboxRow]
 ) -> tuple[list[Prepared], dict[tuple[str, str], Known]]:
-    names = {row.object for row in rows}
-    objects = described(delivery.ledger, delivery.name, delivery.crm, names, turn.now).objects
+    objects = _objects(delivery, {row.object for row in rows}, turn.now)
     places = {row.place for row in rows}.union(*(places_of(row) for row in rows))
     with delivery.ledger.read() as connection:
         known = known_records(connection, turn.crm, places)
@@ -71,6 +81,19 @@ def prepare(
 
     fingerprint = delivery.ledger.fingerprint
     return [_fitted(row, known, objects, lookup, turn.now, fingerprint) for row in rows], known
+
+
+def _objects(delivery: Delivery, names: set[str], now: datetime) -> Mapping[str, ObjectDescription]:
+    """What the CRM says of these objects; while it does not answer, what it said last."""
+    try:
+        return described(delivery.ledger, delivery.name, delivery.crm, names, now).objects
+    except (QuotaEnded, StoreUnavailable):
+        raise
+    except TryLater:
+        last = last_described(delivery.ledger, delivery.name)
+        if last is None or not last.asked >= names:
+            raise
+        return last.objects
 
 
 def _fitted(

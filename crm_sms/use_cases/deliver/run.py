@@ -15,7 +15,7 @@ from crm_sms.records import Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
 from crm_sms.use_cases.deliver.finishing import finish, give_back
 from crm_sms.use_cases.deliver.pausing import Throttle, last_throttle
-from crm_sms.use_cases.deliver.preparing import Work, decide, look, prepare
+from crm_sms.use_cases.deliver.preparing import Work, decide, look, prepare, ready_first
 from crm_sms.use_cases.deliver.settling import Settled, settlement
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 from crm_sms.use_cases.descriptions import forget_described
@@ -81,13 +81,15 @@ def _send(
     rows: Sequence[OutboxRow],
 ) -> bool:
     prepared, known = prepare(delivery, turn, rows)
+    prepared = ready_first(prepared)
     work = decide(delivery, prepared, look(delivery, prepared))
     calls = 0
     if work.parcels:
         throttle, calls = _write(delivery, turn, throttle, work)
     now = delivery.clock()
+    silent = throttle.pace.failures > 0
     settled = [
-        settlement(row, work.outcomes[row.id], now, turn, delivery.jitter)
+        settlement(row, work.outcomes[row.id], now, turn, delivery.jitter, silent=silent)
         for row in rows
         if row.id in work.outcomes
     ]

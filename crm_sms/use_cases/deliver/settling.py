@@ -10,15 +10,23 @@ from crm_sms.delivery.pace import back_off_s
 from crm_sms.ledger.outbox import OutboxRow, Settlement, State, Turn
 from crm_sms.records import Outcome, Reason, Verdict
 
+_OFTEN = 10
+
 _GIVE_UP_AFTER: Mapping[Reason, int] = {
+    Reason.LOCKED: _OFTEN,
+    Reason.UNAVAILABLE: _OFTEN,
+    Reason.QUOTA: _OFTEN,
+    Reason.TOO_LARGE: _OFTEN,
     Reason.AUTOMATION: 1,  # one more try in a small chunk: a trigger may fail only in bulk
     Reason.DUPLICATE: 3,  # a race on our own key is over by then
     Reason.FIELD: 1,  # hidden since it was described: one more try with a fresh description
 }
-"""After how many tries a reason that may pass is taken to stay."""
+"""After how many tries a reason that may pass is taken to stay; tries in which the whole CRM was
+silent are not counted."""
 
 _WHOLE_CRM = (Reason.UNAVAILABLE, Reason.QUOTA)
-"""Not the row's fault: it keeps its place, and the pause is the CRM's."""
+"""Not the row's fault if every row of the request got it: it keeps its place, and the pause is the
+CRM's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,21 @@ class Settled:
 
 
 def settlement(
-    row: OutboxRow, outcome: Outcome, now: datetime, turn: Turn, jitter: Callable[[], float]
+    row: OutboxRow,
+    outcome: Outcome,
+    now: datetime,
+    turn: Turn,
+    jitter: Callable[[], float],
+    *,
+    silent: bool = False,
 ) -> Settled:
     """One row's fate. After an unclear outcome or a lost lease, a record that is written again and
-    again stays until no late writer can be under way, whatever the retry says."""
-    verdict = _final(row, outcome)
+    again stays until no late writer can be under way, whatever the retry says.
+
+    `silent` says that no row of the request got an answer.
+    """
+    whole = silent and outcome.reason in _WHOLE_CRM and outcome.verdict is Verdict.RETRY
+    verdict = outcome.verdict if whole else _final(row, outcome)
     if verdict is Verdict.DONE:
         return Settled(_done(row, turn, now), verdict, outcome.crm_id)
     if verdict is Verdict.PARK:
@@ -51,7 +69,7 @@ def settlement(
             detail=outcome.detail,
         )
         return Settled(parked, verdict)
-    return _again(row, outcome, verdict, now, turn, jitter)
+    return _again(row, outcome, verdict, now, turn, 0.0 if whole else jitter(), whole)
 
 
 def _final(row: OutboxRow, outcome: Outcome) -> Verdict:
@@ -80,19 +98,19 @@ def _again(
     verdict: Verdict,
     now: datetime,
     turn: Turn,
-    jitter: Callable[[], float],
+    jitter: float,
+    whole: bool,
 ) -> Settled:
     unclear = verdict is Verdict.MAYBE
-    all_of_it = outcome.reason in _WHOLE_CRM and not unclear
-    wait = 0.0 if all_of_it else max(outcome.wait_s, back_off_s(row.tries, jitter()))
+    wait = 0.0 if whole else max(outcome.wait_s, back_off_s(row.tries, jitter))
     settled = Settlement(
         row,
         State.WAITING,
         now + timedelta(seconds=wait),
         maybe=unclear or row.maybe,
         rewrite_at=now + turn.late_commit if unclear else row.rewrite_at,
-        tries=row.tries + (not all_of_it),
+        tries=row.tries + (not whole),
         reason=outcome.reason,
         detail=outcome.detail,
     )
-    return Settled(settled, verdict, crm_wait_s=outcome.wait_s if all_of_it else 0.0)
+    return Settled(settled, verdict, crm_wait_s=outcome.wait_s if whole else 0.0)
