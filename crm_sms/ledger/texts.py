@@ -83,6 +83,12 @@ def stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredText
     return {row[0]: _stored(row) for row in connection.execute(_BY_ID, {"wanted": list(ids)})}
 
 
+def stored_after(connection: Connection, id: int, most: int) -> list[int]:
+    """Messages with a greater id, in that order."""
+    query = select(messages.c.id).where(messages.c.id > id).order_by(messages.c.id).limit(most)
+    return list(connection.execute(query).scalars())
+
+
 def in_threads(connection: Connection, threads: Collection[str]) -> list[StoredText]:
     """Every message of these threads."""
     if not threads:

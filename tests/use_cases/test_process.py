@@ -25,6 +25,7 @@ from crm_sms.ledger import Ledger, conversations
 from crm_sms.ledger.assignments import assign
 from crm_sms.ledger.inbox import backlog, put_back
 from crm_sms.ledger.mirror_pages import store_others, store_people
+from crm_sms.ledger.notes import put_note
 from crm_sms.ledger.parked import parked, retry
 from crm_sms.ledger.tables import assignments, matches, message_aliases, messages, metadata
 from crm_sms.ledger.tables import conversations as talks
@@ -34,7 +35,7 @@ from crm_sms.phone import parse_address
 from crm_sms.records import Lane, Opportunity, Owner, Person, PersonKind, Phone, Role
 from crm_sms.routing import TaskRules
 from crm_sms.use_cases import receive
-from crm_sms.use_cases.process import Planner, Processing, ProcessReport, process
+from crm_sms.use_cases.process import Planner, Processing, ProcessReport, process, replanning
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OURS = "+15005550006"
@@ -485,6 +486,49 @@ def test_a_message_that_is_put_back_is_planned_again_the_same(desk: Desk) -> Non
     for row in (*before, *after):
         row.pop("version")
     assert after == before
+
+
+def test_texts_wait_in_the_inbox_while_there_is_no_crm(desk: Desk) -> None:
+    """Whoever adds a CRM later gets them."""
+    desk.mirror(person("ann", JANE))
+    desk.receive(fact("O", 1), reply("R", 2))
+    assert process(replace(desk.processing, planners=())) == ProcessReport()
+    assert desk.inbox() == 2
+    assert desk.process().messages == 2
+    assert set(desk.wanted("SMS_Message__c")) == {key("O"), key("R")}
+
+
+@pytest.mark.parametrize("stops_after", [None, 0, 1])
+def test_a_crm_that_is_added_gets_the_texts_that_came_before_it(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, stops_after: int | None
+) -> None:
+    """Also if putting them back was cut off; a text that comes later is planned once."""
+    monkeypatch.setattr(replanning, "_ROWS", 2)
+    desk.mirror(person("ann", JANE))
+    desk.process(*(fact(f"O{n}", n) for n in range(5)))
+    second = replace(desk.processing.planners[0], crm="second")
+    both = replace(desk.processing, planners=(*desk.processing.planners, second))
+    if stops_after is not None:
+        stop_after(monkeypatch, stops_after)
+        with pytest.raises(KeyboardInterrupt):
+            process(both)
+        monkeypatch.undo()
+    assert process(both).messages == 5
+    query = select(matches.c.message_id).where(matches.c.crm == "second")
+    assert len(desk.rows(query)) == 5
+    assert process(both) == ProcessReport()
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, slices: int) -> None:
+    """A kill while slice number `slices` is being committed."""
+    left = iter(range(slices))
+
+    def put(*args: Any) -> None:
+        put_note(*args)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(replanning, "put_note", put)
 
 
 def test_our_key_learnt_late_renames_what_no_crm_has_seen(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Rows that wait were planned with yesterday's mapping or settings: plan them again."""
+"""What was planned with yesterday's mapping or settings, or before a CRM came: plan it again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 
 from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.texts import stored_after
 from crm_sms.plan import plan_person
 from crm_sms.records import Lane
 from crm_sms.use_cases.process.planning import opted_out
@@ -23,7 +24,8 @@ _ROWS = 500
 
 def replan(processing: Processing) -> int:
     """Have every waiting and parked row planned anew if the mapping or the rules for tasks changed
-    since it was planned; how many rows that were.
+    since it was planned, and every text that is older than a CRM's place in the settings planned
+    for that CRM; how many rows and texts that were.
 
     Rows that no request has carried yet are withdrawn, since the new mapping may not want them at
     all; the others keep what may be in the CRM already, and take the new fields. Safe to repeat
@@ -38,14 +40,38 @@ def _replan(processing: Processing, planner: Planner) -> int:
         found = note(connection, name)
     if found == _state(planner, None):
         return 0
-    after = found["after"] if found and found["digest"] == planner.digest else 0
+    texts, found = _older_texts(processing, planner, name, found)
+    after = found["after"] if found["digest"] == planner.digest else 0
     count = 0
     while after is not None:
         after, done = _slice(processing, planner, name, after or 0)
         count += done
     if count:
         log.info("mapping or settings changed", crm=planner.crm, planned_again=count)
-    return count
+    return count + texts
+
+
+def _older_texts(
+    processing: Processing, planner: Planner, name: str, found: dict[str, Any] | None
+) -> tuple[int, dict[str, Any]]:
+    """A CRM without a note is new: every text that was processed before it came is planned for it.
+    How many that were, and the note when all are put back."""
+    ledger, count = processing.ledger, 0
+    found = found or {**_state(planner, None), "text": 0}
+    while "text" in found:
+        with ledger.write("process.replan", give_way=True) as connection:
+            ids = stored_after(connection, found["text"], _ROWS)
+            inbox.put_back(ledger, connection, ids, processing.clock())
+            found = {**found, "text": ids[-1]} if ids else _without_text(found)
+            put_note(ledger, connection, name, found)
+        count += len(ids)
+    if count:
+        log.info("a new CRM takes the texts that came before it", crm=planner.crm, texts=count)
+    return count, found
+
+
+def _without_text(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name != "text"}
 
 
 def _state(planner: Planner, after: int | None) -> dict[str, Any]:

@@ -24,12 +24,15 @@ def process(
     most_batches: int | None = None,
     progress: Callable[[int], None] = lambda events: None,
 ) -> ProcessReport:
-    """Plan everything that waits in the inbox; `progress` hears of each batch's events.
+    """Plan everything that waits in the inbox; `progress` hears of each batch's events. Without a
+    CRM nothing is planned, and everything goes on waiting.
 
     Safe to run at any moment, twice at once, or after a kill: a batch is one commit, and planning a
     text again from the same facts wants the same records.
     """
     report = ProcessReport()
+    if not processing.planners:
+        return report
     replan(processing)
     portion, batches = Portion(), 0
     while most_batches is None or batches < most_batches:
