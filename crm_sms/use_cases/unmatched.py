@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from crm_sms.errors import RefusedInput
 from crm_sms.ledger import Ledger, mirror
 from crm_sms.ledger.assignments import assign as store
+from crm_sms.ledger.slices import slices
 from crm_sms.ledger.tables import matches, message_data, messages
 from crm_sms.phone import parse_address
 from crm_sms.records import Person
@@ -60,8 +61,12 @@ def _in_crm(connection: Connection, crm: str) -> list[Unmatched]:
         .group_by(message_data.c.number)
     )
     rows = connection.execute(query).all()
-    holders = mirror.holders(connection, crm, [row[0] for row in rows if row[0]])
-    people = mirror.people_by_id(connection, crm, {id for ids in holders.values() for id in ids})
+    holders: dict[str, list[str]] = {}
+    for numbers in slices([row[0] for row in rows if row[0]]):
+        holders |= mirror.holders(connection, crm, numbers)
+    people: dict[str, Person] = {}
+    for some in slices(sorted({id for ids in holders.values() for id in ids})):
+        people |= mirror.people_by_id(connection, crm, some)
     return [
         Unmatched(crm, number, texts, rule, last_at, _candidates(holders.get(number, ()), people))
         for number, texts, rule, last_at in rows

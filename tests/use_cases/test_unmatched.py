@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from sqlalchemy import Table
 
 from crm_sms.errors import RefusedInput
 from crm_sms.events import Metadata
-from crm_sms.ledger import inbox
-from crm_sms.ledger.tables import assignments, conversations, matches, people
+from crm_sms.ledger import Ledger, inbox
+from crm_sms.ledger.slices import MOST
+from crm_sms.ledger.tables import (
+    assignments,
+    conversations,
+    matches,
+    message_data,
+    messages,
+    people,
+    phones,
+)
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.unmatched import Assigned, Unmatched, assign, unmatched
 
@@ -71,6 +84,41 @@ def test_the_latest_text_comes_first(world: World) -> None:
         world.advance(10)
     world.process()
     assert [one.number for one in listed(world)] == [NUMBER, OTHER]
+
+
+def test_many_numbers_and_candidates_are_looked_up_in_pieces(
+    world: World, longest: Callable[[Ledger], Callable[[], int]]
+) -> None:
+    """A first import can leave more unknown numbers than one statement has parameters, and a
+    switchboard's number can have more holders."""
+    many = 2 * MOST + 1
+    numbers = [f"+1202555{n:04}" for n in range(many)]
+    at = world.now
+    text: dict[str, Any] = {"direction": "inbound", "status": "received", "conflict": False}
+    text |= {"occurred_at": at, "received_at": at}
+    match = {"crm": CRM, "rule": "shared", "opportunity_rule": "none"}
+    person: dict[str, Any] = {
+        "crm": CRM,
+        "object": "Contact",
+        "kind": "contact",
+        "name": "Ada",
+        "fields": {},
+    }
+    phone = {"crm": CRM, "e164": numbers[-1]}
+    rows: dict[Table, list[dict[str, Any]]] = {
+        messages: [{"id": n, "key": f"SM{n}"} | text for n in range(many)],
+        message_data: [{"message_id": n, "number": numbers[n]} for n in range(many)],
+        matches: [{"message_id": n} | match for n in range(many)],
+        people: [{"id": f"p{n}", "modified_at": at} | person for n in range(many)],
+        phones: [{"person_id": f"p{n}"} | phone for n in range(many)],
+    }
+    with world.app.ledger.write("process") as connection:
+        for table, some in rows.items():
+            connection.execute(table.insert(), some)
+    most = longest(world.app.ledger)
+    candidates = {one.number: len(one.candidates) for one in listed(world)}
+    assert candidates == dict.fromkeys(numbers, 0) | {numbers[-1]: many}
+    assert MOST <= most() < 2 * MOST
 
 
 def test_who_is_matched_is_not_listed(world: World) -> None:
