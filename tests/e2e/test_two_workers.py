@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from crm_sms.bootstrap import delivering, installation, processing
 from crm_sms.events import Status
+from crm_sms.ledger.claims import Turn, candidates, claim
 from crm_sms.ledger.facts import append
 from crm_sms.ledger.inbox import backlog
-from crm_sms.ledger.outbox import Turn, candidates, claim
 from crm_sms.ledger.tables import messages
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.deliver import deliver

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
-from crm_sms.ledger import Ledger, inbox, outbox
+from crm_sms.ledger import Ledger, claims, inbox, outbox
+from crm_sms.ledger.claims import Settlement, Turn
 from crm_sms.ledger.desired_json import decode, encode
 from crm_sms.ledger.facts import append
-from crm_sms.ledger.outbox import OutboxRow, Settlement, State, Turn
+from crm_sms.ledger.outbox import OutboxRow, State
 from crm_sms.ledger.parked import Refused, drop, park, parked, retry
 from crm_sms.ledger.tables import outbox as table
 from crm_sms.records import (
@@ -86,14 +87,14 @@ class Box:
     def claim(self, turn: Turn) -> list[OutboxRow]:
         """Choose and lease."""
         with self.commit() as connection:
-            rows = outbox.candidates(connection, turn)
-            outbox.claim(self.ledger, connection, turn, rows)
+            rows = claims.candidates(connection, turn)
+            claims.claim(self.ledger, connection, turn, rows)
         return rows
 
     def settle(self, holder: str, *settlements: Settlement) -> None:
         """Say what became of rows."""
         with self.commit() as connection:
-            outbox.settle(connection, holder, settlements)
+            claims.settle(connection, holder, settlements)
 
     def done(self, holder: str, rows: Sequence[OutboxRow], at: datetime = NOW) -> None:
         """All of these were written."""
@@ -176,7 +177,7 @@ def test_a_window_that_ends_starts_a_request_that_others_join(box: Box) -> None:
 
     def due(at: datetime, **given: Any) -> bool:
         with box.ledger.read() as connection:
-            return outbox.is_due(connection, turn(at=at, **given))
+            return claims.is_due(connection, turn(at=at, **given))
 
     moments = [due(NOW + after * SECOND) for after in (9, 10, 11)]
     assert moments == [False, True, True]
@@ -225,8 +226,8 @@ def test_a_partition_is_written_by_one_request_at_a_time(box: Box) -> None:
     assert [row.key for row in box.claim(turn("2"))] == ["d"]
     assert [row.key for row in box.claim(turn("3", crm="other"))] == ["e"]
     with box.commit() as connection:
-        outbox.release(connection, "1", [row.id for row in box_rows(connection, "a")])
-        outbox.release(connection, "1", [])
+        claims.release(connection, "1", [row.id for row in box_rows(connection, "a")])
+        claims.release(connection, "1", [])
     assert {row.key for row in box.claim(turn("4"))} == {"a", "c"}
 
 
@@ -240,10 +241,10 @@ def test_what_was_not_sent_is_given_back_as_it_was(box: Box) -> None:
     box.put(record("a"))
     [row] = box.claim(turn("1"))
     with box.commit() as connection:
-        outbox.release(connection, "2", [row.id])
+        claims.release(connection, "2", [row.id])
     assert box.claim(turn("2")) == []
     with box.commit() as connection:
-        outbox.release(connection, "1", [row.id])
+        claims.release(connection, "1", [row.id])
     [row] = box.claim(turn("2"))
     assert (row.maybe, row.rewrite_at, row.tries) == (False, None, 0)
 
@@ -375,8 +376,8 @@ def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:
     box.settle("1", Settlement(held["parked"], State.PARKED, NOW, reason=Reason.DATA))
     asked = {("Text", key) for key in ("free", "held", "parked", "absent")}
     with box.ledger.read() as connection:
-        rows, waiting = outbox.among(connection, turn("2"), asked)
-        assert outbox.among(connection, turn("2"), []) == ([], set())
+        rows, waiting = claims.among(connection, turn("2"), asked)
+        assert claims.among(connection, turn("2"), []) == ([], set())
     assert [row.key for row in rows] == ["free"]
     assert waiting == {("Text", "free"), ("Text", "held")}
 
@@ -400,8 +401,8 @@ def test_two_deliverers_under_one_lock_share_no_row(postgres_ledger: Ledger) -> 
     for number, box in enumerate([first, second, first]):
         with box.commit() as connection:
             box.ledger.lock(connection, ["claim:sales"])
-            chosen = outbox.candidates(connection, turn(str(number), size=2))
-            outbox.claim(box.ledger, connection, turn(str(number), size=2), chosen)
+            chosen = claims.candidates(connection, turn(str(number), size=2))
+            claims.claim(box.ledger, connection, turn(str(number), size=2), chosen)
             taken += [row.key for row in chosen]
     assert sorted(taken) == [str(number) for number in range(6)]
     second.ledger.close()

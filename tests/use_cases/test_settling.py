@@ -8,7 +8,8 @@ from itertools import product
 
 import pytest
 
-from crm_sms.ledger.outbox import OutboxRow, State, Turn
+from crm_sms.ledger.claims import Turn
+from crm_sms.ledger.outbox import OutboxRow, State
 from crm_sms.records import Lane, Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.settling import Settled, settlement
 

@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from crm_sms.delivery.rules import references
 from crm_sms.delivery.windows import extra_wait, open_lanes
+from crm_sms.ledger.claims import Turn, among, candidates, claim, is_due
 from crm_sms.ledger.crm_records import known_records
-from crm_sms.ledger.outbox import OutboxRow, Turn, among, candidates, claim, is_due
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.tables import requests
 from crm_sms.records import Lane
 from crm_sms.use_cases.deliver.pausing import Throttle

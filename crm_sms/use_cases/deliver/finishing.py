@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, update
 
 from crm_sms.ledger import Ledger
+from crm_sms.ledger.claims import Turn, held, release, settle
 from crm_sms.ledger.crm_records import Known, remember
-from crm_sms.ledger.outbox import OutboxRow, Turn, held, release, settle
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.tables import requests
 from crm_sms.records import Verdict
 from crm_sms.use_cases.deliver.pausing import Throttle, put_throttle

@@ -12,8 +12,9 @@ from crm_sms.delivery.chunks import Parcel
 from crm_sms.delivery.fit import fit, permit
 from crm_sms.delivery.rules import Fingerprint, Row, address, must_look, resolve, to_write
 from crm_sms.errors import QuotaEnded, StoreUnavailable, TryLater
+from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.crm_records import Known, known_records
-from crm_sms.ledger.outbox import OutboxRow, Turn
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import (
     Found,
     ObjectDescription,

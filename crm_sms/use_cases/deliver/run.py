@@ -10,7 +10,8 @@ import structlog
 
 from crm_sms.delivery.chunks import Request, pack
 from crm_sms.errors import AccessRefused, StoreUnavailable, TryLater
-from crm_sms.ledger.outbox import OutboxRow, Turn
+from crm_sms.ledger.claims import Turn
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
 from crm_sms.use_cases.deliver.finishing import finish, give_back

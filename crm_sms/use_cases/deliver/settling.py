@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crm_sms.delivery.pace import back_off_s
-from crm_sms.ledger.outbox import OutboxRow, Settlement, State, Turn
+from crm_sms.ledger.claims import Settlement, Turn
+from crm_sms.ledger.outbox import OutboxRow, State
 from crm_sms.records import Outcome, Reason, Verdict
 
 _OFTEN = 10
