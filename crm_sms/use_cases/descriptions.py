@@ -59,6 +59,6 @@ def described(
 
 
 def forget_described(ledger: Ledger, name: str) -> None:
-    """The last answer turned out wrong: ask again before the next write."""
+    """The last answer turned out wrong, or may be by now: ask again before the next write."""
     with ledger.write("meta") as connection:
         put_note(ledger, connection, f"described:{name}", None)

@@ -11,6 +11,7 @@ from crm_sms.ledger import parked as rows
 from crm_sms.ledger.parked import Parked
 from crm_sms.ledger.slices import slices
 from crm_sms.records import Reason
+from crm_sms.use_cases.descriptions import forget_described
 
 REMEDIES: Mapping[Reason, str] = {
     Reason.LOCKED: "somebody else keeps changing the record or its account; retry",
@@ -56,14 +57,17 @@ def parked(ledger: Ledger, reason: Reason | None = None) -> list[Parked]:
 def retry(ledger: Ledger, ids: Collection[int], now: datetime) -> Picked:
     """Have these rows written again; what could not be planned is planned anew.
 
-    Each slice of them is a commit: cut off, it leaves the rest parked.
+    Each slice of them is a commit: cut off, it leaves the rest parked. Their CRMs are asked anew
+    what their fields are, since that is what the remedy may have changed.
     """
     found = _among(parked(ledger), ids)
+    for crm in sorted(set(found.values())):
+        forget_described(ledger, crm)
     count = 0
     for some in slices(sorted(found)):
         with ledger.write("parked", give_way=True) as connection:
             count += rows.retry(ledger, connection, some, now)
-    return Picked(count, tuple(sorted(set(ids) - found)))
+    return Picked(count, tuple(sorted(set(ids) - found.keys())))
 
 
 def drop(ledger: Ledger, ids: Collection[int]) -> Picked:
@@ -73,8 +77,10 @@ def drop(ledger: Ledger, ids: Collection[int]) -> Picked:
     for some in slices(sorted(found)):
         with ledger.write("parked", give_way=True) as connection:
             count += rows.drop(connection, some)
-    return Picked(count, tuple(sorted(set(ids) - found)))
+    return Picked(count, tuple(sorted(set(ids) - found.keys())))
 
 
-def _among(every: Collection[Parked], ids: Collection[int]) -> set[int]:
-    return {row.id for row in every} & set(ids)
+def _among(every: Collection[Parked], ids: Collection[int]) -> dict[int, str]:
+    """The CRM of each row that is there."""
+    wanted = set(ids)
+    return {row.id: row.crm for row in every if row.id in wanted}

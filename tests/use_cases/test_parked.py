@@ -8,9 +8,12 @@ from typing import Any
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.slices import MOST
 from crm_sms.ledger.tables import outbox
+from crm_sms.records import Reason
 from crm_sms.testing.world import CRM, World
+from crm_sms.use_cases.descriptions import last_described
 from crm_sms.use_cases.parked import Picked, drop, parked, retry
 
+NUMBER = "+12025550123"
 MANY = 2 * MOST + 1
 
 
@@ -44,6 +47,40 @@ def test_many_rows_are_retried_in_commits_of_their_own(
     assert MOST <= most() < 2 * MOST
     assert parked(world.app.ledger) == []
     assert retry(world.app.ledger, ids, world.now) == Picked(0, tuple(ids))
+
+
+def test_a_retry_right_after_the_remedy_writes(world: World) -> None:
+    """What the CRM said of its fields before somebody mended them is asked again."""
+    ada = world.contact(NUMBER)
+    world.advance(600)
+    world.sync()
+    world.fault("hidden", fields=["Contact.SMS_Opt_Out__c"])
+    world.receive(world.reply(NUMBER, "SM1", body="STOP"))
+    world.settle()
+    ids = [one.id for one in parked(world.app.ledger, Reason.FIELD)]
+    assert len(ids) == 1
+    world.clear_faults()
+    world.advance(60)
+    assert retry(world.app.ledger, ids, world.now) == Picked(1, ())
+    world.settle()
+    assert world.record("Contact", ada)["SMS_Opt_Out__c"] is True
+    assert parked(world.app.ledger) == []
+
+
+def test_only_the_crms_of_the_rows_are_asked_again(world: World) -> None:
+    """A retry that finds nothing costs no call, nor does a drop."""
+    world.contact(NUMBER)
+    world.sync()
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.settle()
+    before = last_described(world.app.ledger, CRM)
+    ids = park(world, 1)
+    assert retry(world.app.ledger, [10**6], world.now).rows == 0
+    assert last_described(world.app.ledger, CRM) == before is not None
+    drop(world.app.ledger, ids)
+    assert last_described(world.app.ledger, CRM) == before
+    retry(world.app.ledger, park(world, 1), world.now)
+    assert last_described(world.app.ledger, CRM) is None
 
 
 def test_many_rows_are_dropped_in_commits_of_their_own(
