@@ -25,7 +25,9 @@ from crm_sms.records import Scalar
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One text in one CRM: the person or None, the rule, the opportunity, how things stood."""
+    """One text in one CRM: the person or None, the rule, the opportunity, how things stood.
+
+    `given` is the person whom the sender meant and the mirror does not know."""
 
     message_id: int
     crm: str
@@ -36,6 +38,7 @@ class Match:
     opportunity_id: str | None = None
     context: Mapping[str, Scalar] | None = None
     conversation_id: int | None = None
+    given: str | None = None
 
 
 def matches_of(connection: Connection, ids: Collection[int]) -> dict[tuple[int, str], Match]:

@@ -116,6 +116,12 @@ def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> l
     return list(connection.execute(query).scalars())
 
 
+def meant_for(connection: Connection, crm: str, ids: Collection[str]) -> list[int]:
+    """Messages whose sender meant one of these people when the mirror did not know them."""
+    query = select(matches.c.message_id).where(matches.c.crm == crm, matches.c.given.in_(ids))
+    return list(connection.execute(query).scalars())
+
+
 def watermark(connection: Connection, crm: str, part: str) -> datetime | None:
     """How far the pull of this part came, in the CRM's time."""
     query = select(watermarks.c.at).where(watermarks.c.crm == crm, watermarks.c.part == part)

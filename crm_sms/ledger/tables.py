@@ -171,10 +171,15 @@ matches = Table(
     Column("opportunity_rule", String, nullable=False),
     Column("context", JSON),
     Column("conversation_id", Id, ForeignKey("conversations.id"), index=True),
+    Column("given", String),
     Index(None, "crm", "person_id"),
     Index(None, "crm", "opportunity_id"),
+    Index(None, "crm", "given"),
 )
-"""Whom a text concerns in each CRM, by which rule, and how they stood at the time."""
+"""Whom a text concerns in each CRM, by which rule, and how they stood at the time.
+
+`given` is the person whom the sender meant, as long as the mirror does not know that person.
+"""
 
 assignments = Table(
     "assignments",

@@ -17,6 +17,7 @@ from crm_sms.ledger.matched import said_by
 from crm_sms.ledger.mirror_pages import (
     Learnt,
     forget_watermark,
+    meant_for,
     put_pulled,
     put_watermark,
     store_others,
@@ -170,7 +171,8 @@ def _store(
             ledger.lock(connection, ["mirror"])
             found = [row for row in rows if isinstance(row, Person)]
             learnt = store_people(ledger, connection, crm, found, syncing.region)
-            _act_on(syncing, report, connection, learnt, now)
+            _match_again(syncing, report, connection, found, learnt, now)
+            _opt_out_again(syncing, report, connection, learnt, now)
         elif pull.part is MirrorPart.TASKS:
             tasks = [row for row in rows if isinstance(row, OwnTask)]
             closed = [(task.key, task.modified_at) for task in tasks if task.closed]
@@ -183,17 +185,29 @@ def _store(
     portion.took(time.perf_counter() - started, whole=len(rows) == portion.size)
 
 
-def _act_on(
-    syncing: Syncing, report: SyncReport, connection: Connection, learnt: Learnt, now: datetime
+def _match_again(
+    syncing: Syncing,
+    report: SyncReport,
+    connection: Connection,
+    found: Sequence[Person],
+    learnt: Learnt,
+    now: datetime,
 ) -> None:
-    """Texts that waited for a number are looked at again; whoever holds a number that said no is
-    opted out, also if somebody unchecked it."""
-    ledger, planner = syncing.ledger, syncing.planner
+    """Texts that waited for a number, or were meant for somebody unknown, are looked at again."""
+    crm = syncing.planner.crm
+    waiting = set(meant_for(connection, crm, [one.id for one in found if not one.deleted]))
     numbers = {number for held in learnt.numbers.values() for number in held}
     if numbers:
-        waiting = waiting_for(connection, planner.crm, numbers)
-        inbox.put_back(ledger, connection, waiting, now)
-        report.rematched += len(waiting)
+        waiting |= set(waiting_for(connection, crm, numbers))
+    inbox.put_back(syncing.ledger, connection, waiting, now)
+    report.rematched += len(waiting)
+
+
+def _opt_out_again(
+    syncing: Syncing, report: SyncReport, connection: Connection, learnt: Learnt, now: datetime
+) -> None:
+    """Whoever holds a number that said no is opted out, also if somebody unchecked it."""
+    ledger, planner = syncing.ledger, syncing.planner
     concerned = learnt.unchecked | learnt.numbers.keys()
     said = opted_out(ledger, planner.crm, connection, concerned)
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]

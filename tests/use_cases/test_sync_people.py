@@ -13,7 +13,7 @@ from sqlalchemy import select
 from crm_sms.admin_files import shipped
 from crm_sms.delivery.windows import Windows
 from crm_sms.errors import TryLater
-from crm_sms.events import Direction, Event, EventKind, OptOutRules, OptOutType, Status
+from crm_sms.events import Direction, Event, EventKind, Metadata, OptOutRules, OptOutType, Status
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
 from crm_sms.ledger.inbox import backlog
@@ -130,7 +130,7 @@ class Place:
         syncing = Syncing(self.ledger, self.planner, org, lambda: self.now, self.region)
         return sync_people(syncing, **options)
 
-    def receive(self, id: str, number: str, body: str = "hello") -> None:
+    def receive(self, id: str, number: str, body: str = "hello", **fields: Any) -> None:
         """A reply comes and is planned."""
         event = Event(
             provider="twilio",
@@ -144,6 +144,7 @@ class Place:
             recipient=parse_address("+15005550006"),
             status=Status.RECEIVED,
             body=body,
+            **fields,
         )
         receive.record(self.ledger, RULES, [event], self.now)
         self.process()
@@ -360,6 +361,24 @@ def test_a_changed_number_keeps_its_texts_and_finds_its_own(place: Place) -> Non
     place.receive("C", OLD)
     assert place.whom()["C"] is None
     assert place.numbers() == {("ann", NEW)}
+
+
+@pytest.mark.parametrize("held", ["nobody", "bob"])
+def test_a_text_finds_the_person_it_was_meant_for_once_they_are_pulled(
+    place: Place, held: str
+) -> None:
+    """Whether or not they have its number, and whoever had it meanwhile; that is looked at once."""
+    place.org.put(*([] if held == "nobody" else [person(held, OLD)]))
+    place.sync()
+    place.receive("S1", OLD, metadata=Metadata(person_id="ann"))
+    assert place.whom() == {"S1": None if held == "nobody" else held}
+    place.org.put(person("ann", minute=1, deleted=True))
+    assert place.sync().rematched == 0
+    place.org.put(person("ann", minute=2))
+    assert place.sync().rematched == 1
+    place.process()
+    assert place.whom() == {"S1": "ann"}
+    assert place.sync().rematched == 0
 
 
 def test_a_deleted_person_holds_no_number_and_gets_no_text(place: Place) -> None:

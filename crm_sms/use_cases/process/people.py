@@ -41,8 +41,15 @@ def match_texts(
     known = _known(ledger, connection, crm, texts, last)
     for text in sorted(texts, key=lambda text: (text.message.occurred_at, text.message.key)):
         key = text.message.key
-        known.chosen[key] = _match(crm, text, known, last.get(key))
+        match = _match(crm, text, known, last.get(key))
+        known.chosen[key] = replace(match, given=_given_but_unknown(text, known))
     return known.chosen, known
+
+
+def _given_but_unknown(text: Text, known: Known) -> str | None:
+    """Whom the sender meant, if a pull must bring that person first."""
+    given = text.message.metadata.person_id
+    return None if given in known.people else given
 
 
 def _known(

@@ -270,6 +270,7 @@ def upgrade() -> None:
         sa.Column(
             "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
+        sa.Column("given", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"], ["conversations.id"], name=op.f("fk_matches_conversation_id")
         ),
@@ -282,6 +283,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_matches_conversation_id"), ["conversation_id"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_matches_crm_given"), ["crm", "given"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_matches_crm_opportunity_id"), ["crm", "opportunity_id"], unique=False
         )
