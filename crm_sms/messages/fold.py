@@ -19,7 +19,7 @@ from crm_sms.events import (
     Metadata,
     Status,
 )
-from crm_sms.messages.clicks import classify
+from crm_sms.messages.clicks import classify_each
 from crm_sms.messages.message import Message
 from crm_sms.phone import Address, AddressKind
 
@@ -205,11 +205,11 @@ def _merged(facts: Iterable[Event]) -> Metadata:
 def _human_clicks(facts: Iterable[Event], delivered_at: datetime | None) -> list[datetime]:
     """When people clicked; a click counts once by its key."""
     clicks = {fact.key: _timed(fact.click, fact.received_at) for fact in facts if fact.click}
-    every = list(clicks.values())
+    classes = classify_each(clicks.values(), delivered_at)
     return [
         click.clicked_at
-        for click in every
-        if click.clicked_at and classify(click, delivered_at, every) is ClickClass.HUMAN
+        for click, made_by in zip(clicks.values(), classes, strict=True)
+        if click.clicked_at and made_by is ClickClass.HUMAN
     ]
 
 

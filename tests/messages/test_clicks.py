@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crm_sms.events import Click, ClickClass
 from crm_sms.messages import classify
+from crm_sms.messages.clicks import TOO_MANY_WITHIN, classify_each
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Safari/604.1"
@@ -96,3 +100,50 @@ def test_the_providers_word_on_people_is_tested() -> None:
     """A click that the provider calls human still has to look like one."""
     made = Click("https://x.example/a", "Googlebot", NOON, ClickClass.HUMAN)
     assert classify(made, None, []) is ClickClass.BOT
+
+
+def at_once(one: Click, every: Sequence[Click]) -> bool:
+    """The rule, pair by pair."""
+    return any(
+        other.link != one.link
+        and one.clicked_at is not None
+        and other.clicked_at is not None
+        and abs(other.clicked_at - one.clicked_at) <= TOO_MANY_WITHIN
+        for other in every
+    )
+
+
+SECONDS = st.none() | st.sampled_from([60, 60.999_999, 61, 61.000_001]) | st.floats(59, 65)
+CLICKS = st.lists(st.builds(click, SECONDS, st.just(SAFARI), st.sampled_from("abc")), max_size=12)
+
+
+@given(CLICKS)
+def test_each_click_is_compared_with_all_others(clicks: list[Click]) -> None:
+    """In any order, with and without times: a click is a machine's if it is one of several."""
+    expected = [ClickClass.BOT if at_once(one, clicks) else ClickClass.HUMAN for one in clicks]
+    assert classify_each(clicks, NOON) == expected
+    assert [classify(one, NOON, clicks) for one in clicks] == expected
+
+
+class Counted(datetime):
+    """An instant that counts how often one is taken from another."""
+
+    times = 0
+
+    def __sub__(self, other: object) -> timedelta:  # type: ignore[override]
+        Counted.times += 1
+        return datetime.__sub__(self, other)  # type: ignore[operator, no-any-return]
+
+
+@pytest.mark.parametrize("apart_ms", [0, 1, 2000])
+def test_many_clicks_cost_little_each(apart_ms: int) -> None:
+    """A link that the whole world opens does not hold the other texts up."""
+    start, many = Counted(2026, 11, 20, 13, tzinfo=UTC), 1000
+    Counted.times = 0
+    clicks = [
+        Click(f"https://x.example/{n % 3}", SAFARI, start + timedelta(milliseconds=n * apart_ms))
+        for n in range(many)
+    ]
+    machine = apart_ms < 2000
+    assert set(classify_each(clicks, None)) == {ClickClass.BOT if machine else ClickClass.HUMAN}
+    assert 0 < Counted.times < 5 * many
