@@ -160,10 +160,16 @@ def merge(connection: Connection, lost: int, kept: int) -> None:
     connection.execute(delete(messages).where(messages.c.id == lost))
 
 
-def may_rename(connection: Connection, ids: Collection[int]) -> set[int]:
-    """Of these messages, those whose key no CRM can have seen yet."""
+def may_rename(ledger: Ledger, connection: Connection, ids: Collection[int]) -> set[int]:
+    """Of these messages, those whose key no CRM can have seen yet, nor sees before this transaction
+    ends."""
     if not ids:
         return set()
+    waiting = (outbox.c.message_id.in_(ids), outbox.c.key_field.is_not(None))
+    crms = connection.execute(select(outbox.c.crm).where(*waiting).distinct()).scalars()
+    # Excludes whoever claims rows: else a request could leave with the old key between this look
+    # and the commit that drops the row, and the text would have two records.
+    ledger.lock(connection, [f"claim:{crm}" for crm in crms])
     written = exists().where(crm_records.c.key == messages.c.key)
     tried = exists().where(
         outbox.c.message_id == messages.c.id,

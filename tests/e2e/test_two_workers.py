@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import Connection, func, select, text
 
 from crm_sms.bootstrap import delivering, installation, processing
 from crm_sms.events import Status
+from crm_sms.ledger import texts
 from crm_sms.ledger.claims import Turn, candidates, claim
 from crm_sms.ledger.facts import append
 from crm_sms.ledger.inbox import backlog
@@ -139,3 +144,44 @@ def test_rows_of_an_account_under_way_wait_for_it(postgres_world: World) -> None
     world.deliver()
     [message] = world.records("SMS_Message__c")
     assert message["To__c"] == number(3)
+
+
+def wait_until_done_or_locked_out(world: World, job: Future[Any]) -> None:
+    """Until the other thread has ended, or waits for a lock that we hold."""
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not job.done():
+        with world.app.ledger.engine.connect() as connection:
+            if connection.execute(waits).scalar_one():
+                return
+        time.sleep(0.01)
+
+
+def test_a_text_that_is_renamed_while_its_row_is_claimed_has_one_record(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever claims rows comes before the new name or after it, not between look and commit."""
+    world = postgres_world
+    populate(world)
+    world.receive(world.outbound(number(0), "SM1", Status.QUEUED))
+    world.process()
+    world.advance(61)
+    world.receive(world.outbound(number(0), "SM1", Status.SENT, message_key="our-key"))
+    other, jobs = installation(world.app.folder, {}), []
+    real = texts.forget_waiting
+
+    def forget(connection: Connection, ids: Collection[int]) -> None:
+        if ids:
+            jobs.append(pool.submit(deliver, delivering(other, CRM)))
+            wait_until_done_or_locked_out(world, jobs[0])
+        real(connection, ids)
+
+    monkeypatch.setattr(texts, "forget_waiting", forget)
+    with ThreadPoolExecutor(1) as pool:
+        world.process()
+        jobs[0].result()
+    other.close()
+    world.settle(rounds=2)
+    assert [row["Message_Key__c"] for row in world.records("SMS_Message__c")] == ["our-key"]

@@ -117,10 +117,10 @@ def test_a_key_that_a_crm_may_have_seen_stays(
             connection.execute(outbox_table.update().values(**changes[why]))
         if why == "written":
             remember(ledger, connection, "sales", {("Text", "key"): Known("id", {})})
-        assert texts.may_rename(connection, [id]) == (
+        assert texts.may_rename(ledger, connection, [id]) == (
             {id} if why in {"nothing", "waits"} else set()
         )
-        assert texts.may_rename(connection, []) == set()
+        assert texts.may_rename(ledger, connection, []) == set()
 
 
 def test_what_waits_under_an_old_key_is_forgotten(

@@ -84,7 +84,7 @@ def of_groups(
         text.thread = _thread(processing.ledger, text)
         text.said = _said(processing, text)
         texts.append(text)
-    _name(connection, texts)
+    _name(processing.ledger, connection, texts)
     return texts
 
 
@@ -102,7 +102,7 @@ def _said(processing: Processing, text: Text) -> OptOutType | None:
     return next((kind for kind in OptOutType if kind in said), None)
 
 
-def _name(connection: Connection, texts: Sequence[Text]) -> None:
+def _name(ledger: Ledger, connection: Connection, texts: Sequence[Text]) -> None:
     """Settle each text's key: ours if the sender gave one that no other text has, else the id.
 
     A key that a CRM may have seen stays, whatever is learnt later: one text leaves one record.
@@ -113,7 +113,7 @@ def _name(connection: Connection, texts: Sequence[Text]) -> None:
     renamed = {
         text.id: text for text in texts if text.stored and text.stored.key != text.message.key
     }
-    free = ledger_texts.may_rename(connection, renamed.keys())
+    free = ledger_texts.may_rename(ledger, connection, renamed.keys())
     ledger_texts.forget_waiting(connection, free)
     for id, text in renamed.items():
         if id not in free and text.stored:
