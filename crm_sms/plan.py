@@ -13,7 +13,10 @@ from crm_sms.records import DesiredRecord, Opportunity, Person
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A record that the mapping could not make of these facts: `what` it is, and why."""
+    """A record that the mapping could not make of these facts: `what` it is, and why.
+
+    What else one text asks for has another name: sums and opt-outs say whose they are.
+    """
 
     what: str
     reason: str
@@ -58,16 +61,17 @@ def plan_person(
     opt_out: OptOut | None = None,
 ) -> Plan:
     """A person's sums and a person's no, each where it is known."""
-    plan = Plan()
+    plan, whose = Plan(), f"{person.object} {person.id}"
     if opt_out:
-        plan.want("opt_out", partial(mapping.opt_out, crm, person, opt_out))
+        plan.want(f"opt_out of {whose}", partial(mapping.opt_out, crm, person, opt_out))
     if roll_up:
-        plan.want("roll_up", partial(mapping.person_roll_up, crm, person, roll_up))
+        plan.want(f"roll_up of {whose}", partial(mapping.person_roll_up, crm, person, roll_up))
     return plan
 
 
 def plan_opportunity(mapping: Mapping, crm: str, opportunity: Opportunity, roll_up: RollUp) -> Plan:
     """An opportunity's sums."""
     plan = Plan()
-    plan.want("roll_up", partial(mapping.opportunity_roll_up, crm, opportunity, roll_up))
+    make = partial(mapping.opportunity_roll_up, crm, opportunity, roll_up)
+    plan.want(f"roll_up of opportunity {opportunity.id}", make)
     return plan

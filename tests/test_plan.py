@@ -79,7 +79,20 @@ def test_a_no_that_the_mapping_cannot_write_is_not_lost(mapping: Mapping) -> Non
     """It comes back as unmapped, to be parked."""
     stranger = replace(PERSON, object="Company")
     plan = plan_person(mapping, "prod", stranger, opt_out=OptOut(NOON, "provider", ("+1202555",)))
-    assert [one.what for one in plan.unmapped] == ["opt_out"]
+    assert [one.what for one in plan.unmapped] == ["opt_out of Company 003A"]
+
+
+def test_what_fails_for_several_people_is_told_apart() -> None:
+    """One text can be the no of all who hold its number, and each no parks by itself."""
+    broken = SHIPPED.replace('value = "opt_out.source"', 'value = "1 // 0"')
+    broken = broken.replace('value = "roll_up.sent_count"', 'value = "1 // roll_up.sent_count"')
+    mapping = Mapping.load(broken, "own.toml")
+    no = OptOut(NOON, "keyword STOP", ("+12025550123",))
+    people = [PERSON, replace(PERSON, id="003B"), replace(PERSON, object="Lead")]
+    plans = [plan_person(mapping, "prod", one, RollUp(), no) for one in people]
+    plans.append(plan_opportunity(mapping, "prod", Opportunity("003A", "Big", NOON), RollUp()))
+    found = [one.what for plan in plans for one in plan.unmapped]
+    assert len(found) == len(set(found)) == 2 * len(people) + 1
 
 
 def test_an_opportunitys_sums(mapping: Mapping) -> None:

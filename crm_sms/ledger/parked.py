@@ -18,7 +18,8 @@ from crm_sms.records import Lane, Reason
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that could not even be planned; `record` says which, for a screen."""
+    """A record that could not even be planned; `record` says which of its message's, for a screen
+    too: it is parked once."""
 
     record: str
     message_id: int

@@ -483,6 +483,19 @@ def test_what_could_not_be_planned_is_parked_and_planned_again(
     assert box.rows() == {}
 
 
+def test_what_one_text_could_not_make_is_a_row_each(
+    box: Box, message: Callable[..., Any], store: Callable[..., int]
+) -> None:
+    """Two people hold the number that said no: dropping the one keeps the other."""
+    text = store(message("acme:main:m1"))
+    names = ["opt_out of Contact 003A", "opt_out of Contact 003B"]
+    with box.commit() as connection:
+        refused = [Refused(name, text, "no such field") for name in names]
+        park(box.ledger, connection, "sales", refused, NOW)
+    rows = parked_rows(box)
+    assert sorted(row.key for row in rows) == [f"{name}:{text}" for name in names]
+
+
 def test_rows_are_paged_in_the_order_of_their_numbers(box: Box) -> None:
     """Every row of one CRM once, whatever its state."""
     box.put(*(record(str(number)) for number in range(5)), record("x", crm="other"))
