@@ -6,23 +6,27 @@ import threading
 import time
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, text
 
+from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import delivering, installation, processing
 from crm_sms.events import Status
 from crm_sms.ledger import texts
 from crm_sms.ledger.claims import Turn, candidates, claim
 from crm_sms.ledger.facts import append
 from crm_sms.ledger.inbox import backlog
-from crm_sms.ledger.tables import messages
+from crm_sms.ledger.matched import store_matches
+from crm_sms.ledger.tables import messages, outbox
+from crm_sms.mapping import Mapping
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.deliver import deliver
 from crm_sms.use_cases.deliver.claiming import take_turn
 from crm_sms.use_cases.deliver.pausing import last_throttle
-from crm_sms.use_cases.process import process
+from crm_sms.use_cases.process import planning, process, replanning
 
 PEOPLE = 20
 
@@ -185,3 +189,38 @@ def test_a_text_that_is_renamed_while_its_row_is_claimed_has_one_record(
     other.close()
     world.settle(rounds=2)
     assert [row["Message_Key__c"] for row in world.records("SMS_Message__c")] == ["our-key"]
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_new_mapping_reaches_what_is_being_planned_with_the_old_one(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    """The batch under way is planned again, and the next one is left to the new mapping."""
+    world = postgres_world
+    populate(world)
+    for n in range(40 * batches):
+        world.receive(world.outbound(number(0), f"SM{n}"))
+    shipped_text = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
+    changed = shipped_text.replace('outbound = "Outbound"', 'outbound = "Out"')
+    other = installation(world.app.folder, {})
+    [planner] = processing(other).planners
+    newer = replace(planner, mapping=Mapping.load(changed, "newer.toml"))
+    anew = replace(processing(other), planners=(newer,))
+    jobs: list[Future[int]] = []
+
+    def store(*args: Any) -> None:
+        if not jobs:
+            jobs.append(pool.submit(replanning.replan, anew))
+            wait_until_done_or_locked_out(world, jobs[0])
+        store_matches(*args)
+
+    monkeypatch.setattr(planning, "store_matches", store)
+    with ThreadPoolExecutor(1) as pool:
+        world.process()
+        jobs[0].result()
+    process(anew)
+    other.close()
+    query = select(outbox.c.fields).where(outbox.c.object == "SMS_Message__c")
+    with world.app.ledger.read() as connection:
+        fields = list(connection.execute(query).scalars())
+    assert [row["Direction__c"][1] for row in fields] == ["Out"] * 40 * batches

@@ -51,6 +51,15 @@ def _replan(processing: Processing, planner: Planner) -> int:
     return count + texts
 
 
+def is_current(processing: Processing, connection: Connection) -> bool:
+    """Whether no other processor has gone on to another mapping since `replan`. The lock "mirror"
+    must be held."""
+    notes = (
+        (planner, note(connection, f"planned:{planner.crm}")) for planner in processing.planners
+    )
+    return all(found and found["digest"] == planner.digest for planner, found in notes)
+
+
 def _older_texts(
     processing: Processing, planner: Planner, name: str, found: dict[str, Any] | None
 ) -> tuple[int, dict[str, Any]]:
@@ -60,6 +69,9 @@ def _older_texts(
     found = found or {**_state(planner, None), "text": 0}
     while "text" in found:
         with ledger.write("process.replan", give_way=True) as connection:
+            # Excludes processors: a batch that does not know this CRM commits before the last slice
+            # looks.
+            ledger.lock(connection, ["mirror"])
             ids = stored_after(connection, found["text"], _ROWS)
             inbox.put_back(ledger, connection, ids, processing.clock())
             found = {**found, "text": ids[-1]} if ids else _without_text(found)
@@ -83,6 +95,11 @@ def _slice(
 ) -> tuple[int | None, int]:
     ledger = processing.ledger
     with ledger.write("process.replan", give_way=True) as connection:
+        # Excludes processors: a batch that was planned with the old mapping commits before this
+        # slice looks, or finds the new note and plans nothing.
+        ledger.lock(connection, ["mirror"])
+        # Excludes whoever claims rows: a request could leave with a row that is withdrawn here.
+        ledger.lock(connection, [f"claim:{planner.crm}"])
         rows = outbox.planned_after(connection, planner.crm, after, _ROWS)
         messages = {row.message_id for row in rows if row.message_id is not None}
         outbox.withdraw(connection, [row.id for row in rows if row.message_id is not None])

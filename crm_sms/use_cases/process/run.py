@@ -12,7 +12,7 @@ from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
 from crm_sms.ledger.portion import Portion
 from crm_sms.use_cases.process.planning import plan
-from crm_sms.use_cases.process.replanning import replan
+from crm_sms.use_cases.process.replanning import is_current, replan
 from crm_sms.use_cases.process.texts import load
 from crm_sms.use_cases.process.threads import link
 from crm_sms.use_cases.process.words import Processing, ProcessReport, Text
@@ -28,7 +28,8 @@ def process(
     CRM nothing is planned, and everything goes on waiting.
 
     Safe to run at any moment, twice at once, or after a kill: a batch is one commit, and planning a
-    text again from the same facts wants the same records.
+    text again from the same facts wants the same records. Ends early where another run has gone on
+    to a newer mapping.
     """
     report = ProcessReport()
     if not processing.planners:
@@ -58,6 +59,8 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
         # processors, excluded by a pull: otherwise this batch could miss the new person while the
         # pull misses this batch's text, and nobody would ever look again.
         ledger.lock(connection, ["mirror"], shared=True)
+        if not is_current(processing, connection):
+            return 0
         texts = load(processing, connection, waiting)
         # Only of texts whose lock we hold. What `link` adds may be in another worker's hands, who
         # read its facts before the newest came: that fact must stay until somebody has them all.
