@@ -64,6 +64,16 @@ def move(connection: Connection, id: int, person_id: str) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
+def rename_task(connection: Connection, message_id: int, old: str, new: str) -> None:
+    """Give the task of the conversations that this message opened another key."""
+    held = select(matches.c.conversation_id).where(matches.c.message_id == message_id)
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.id.in_(held), conversations.c.task_key == old)
+        .values(task_key=new)
+    )
+
+
 def close(connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]) -> None:
     """Note that the tasks with these keys were seen completed, if that was not known."""
     for task_key, at in closed:

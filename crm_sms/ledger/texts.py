@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, literal, select, update
 
 from crm_sms.events import Direction
 from crm_sms.ledger.store import Ledger
@@ -160,6 +160,10 @@ def merge(connection: Connection, lost: int, kept: int) -> None:
     connection.execute(delete(messages).where(messages.c.id == lost))
 
 
+_STARTS = ("", "task:", "entry:")
+"""The records of a text have its key, alone or after one of these."""
+
+
 def may_rename(ledger: Ledger, connection: Connection, ids: Collection[int]) -> set[int]:
     """Of these messages, those whose key no CRM can have seen yet, nor sees before this transaction
     ends."""
@@ -170,7 +174,8 @@ def may_rename(ledger: Ledger, connection: Connection, ids: Collection[int]) -> 
     # Excludes whoever claims rows: else a request could leave with the old key between this look
     # and the commit that drops the row, and the text would have two records.
     ledger.lock(connection, [f"claim:{crm}" for crm in crms])
-    written = exists().where(crm_records.c.key == messages.c.key)
+    keys = [literal(start).concat(messages.c.key) for start in _STARTS]
+    written = exists().where(crm_records.c.key.in_(keys))
     tried = exists().where(
         outbox.c.message_id == messages.c.id,
         outbox.c.key_field.is_not(None),

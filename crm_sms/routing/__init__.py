@@ -1,7 +1,7 @@
 """Who acts on a reply, and by when."""
 
 from crm_sms.routing.conversations import CONVERSATION, Conversation, conversation_of
-from crm_sms.routing.tasks import TaskRules, acting_owner, due_date, is_fresh
+from crm_sms.routing.tasks import TaskRules, acting_owner, due_date, is_fresh, task_key
 
 __all__ = [
     "CONVERSATION",
@@ -11,4 +11,5 @@ __all__ = [
     "conversation_of",
     "due_date",
     "is_fresh",
+    "task_key",
 ]

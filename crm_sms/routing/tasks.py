@@ -35,6 +35,11 @@ def acting_owner(
     return next((owner for owner in known if owner.active), None)
 
 
+def task_key(message_key: str) -> str:
+    """The key of the task that a reply makes if it opens a conversation."""
+    return f"task:{message_key}"
+
+
 def due_date(message: Message, rules: TaskRules) -> date:
     """The UTC day on which the task is due, counted from the receipt of the reply."""
     return (message.received_at + timedelta(days=rules.due_days)).date()

@@ -99,7 +99,9 @@ def test_two_messages_that_are_one_text_become_one(
     assert waiting(ledger) == {"kept", "third"}
 
 
-@pytest.mark.parametrize("why", ["nothing", "waits", "written", "leased", "tried", "maybe"])
+@pytest.mark.parametrize(
+    "why", ["nothing", "waits", "written", "task", "entry", "leased", "tried", "maybe"]
+)
 def test_a_key_that_a_crm_may_have_seen_stays(
     ledger: Ledger, message: Make, store: Store, why: str
 ) -> None:
@@ -115,8 +117,9 @@ def test_a_key_that_a_crm_may_have_seen_stays(
     with ledger.write("process") as connection:
         if why in changes:
             connection.execute(outbox_table.update().values(**changes[why]))
-        if why == "written":
-            remember(ledger, connection, "sales", {("Text", "key"): Known("id", {})})
+        written = {"written": "key", "task": "task:key", "entry": "entry:key"}
+        if why in written:
+            remember(ledger, connection, "sales", {("Text", written[why]): Known("id", {})})
         assert texts.may_rename(ledger, connection, [id]) == (
             {id} if why in {"nothing", "waits"} else set()
         )

@@ -541,6 +541,21 @@ def test_our_key_learnt_late_renames_what_no_crm_has_seen(desk: Desk) -> None:
     assert {row.alias for row in desk.rows(select(message_aliases))} == {"k1", key("O")}
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_our_key_learnt_late_renames_the_task_of_a_reply_too(desk: Desk, moved: bool) -> None:
+    """One task, also if the conversation went to somebody else; later replies make none."""
+    desk.mirror(person("ann", SHARED), person("bob"))
+    desk.process(reply("R", 1, theirs=SHARED))
+    if moved:
+        desk.process(reply("R", 1, theirs=SHARED, key="R2", metadata=Metadata(person_id="bob")))
+    desk.process(
+        reply("R", 1, theirs=SHARED, key="R3", message_key="k1"), reply("S", 2, theirs=SHARED)
+    )
+    whose = desk.tasks()
+    assert whose.pop("task:k1") == ("bob" if moved else "ann")
+    assert whose == ({f"task:{key('S')}": "ann"} if moved else {})
+
+
 def test_a_key_that_a_crm_may_have_seen_stays(desk: Desk) -> None:
     """Once a row was tried, another key would leave a second record."""
     desk.mirror(person("ann", JANE))

@@ -18,9 +18,9 @@ from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.messages import Message
 from crm_sms.plan import Plan, plan_opportunity, plan_person, plan_text
 from crm_sms.records import DesiredRecord, Owner, Person
-from crm_sms.routing import Conversation, acting_owner, due_date
+from crm_sms.routing import Conversation, acting_owner, due_date, task_key
 from crm_sms.use_cases.process.people import Known, match_texts
-from crm_sms.use_cases.process.replies import converse, task_key
+from crm_sms.use_cases.process.replies import converse
 from crm_sms.use_cases.process.threads import Last
 from crm_sms.use_cases.process.words import Planner, Processing, Text
 
@@ -135,7 +135,7 @@ def _plan_text(desk: _Desk, text: Text, match: Match, talk: Conversation | None)
     if person is None:
         return
     task = None
-    if talk and talk.task_key == task_key(text):
+    if talk and talk.task_key == task_key(text.message.key):
         task = ReplyTask(talk.task_key, due_date(text.message, desk.planner.tasks))
     facts = _facts(desk, text.message, person, match)
     desk.lay(text.id, plan_text(desk.planner.mapping, desk.planner.crm, facts, task))

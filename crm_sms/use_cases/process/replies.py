@@ -11,7 +11,7 @@ from crm_sms.events import Direction
 from crm_sms.ledger import Ledger, conversations, inbox
 from crm_sms.ledger.matched import Match
 from crm_sms.messages import is_task_worthy
-from crm_sms.routing import Conversation, conversation_of, is_fresh
+from crm_sms.routing import Conversation, conversation_of, is_fresh, task_key
 from crm_sms.use_cases.process.words import Planner, Processing, Text
 
 
@@ -59,12 +59,7 @@ def _deserves(planner: Planner, text: Text, chosen: Mapping[str, Match]) -> bool
 
 def _opened(text: Text, chosen: Mapping[str, Match], known: Mapping[int, Conversation]) -> bool:
     own = known.get(chosen[text.message.key].conversation_id or 0)
-    return own is not None and own.task_key == task_key(text)
-
-
-def task_key(text: Text) -> str:
-    """The key of the task that a reply makes if it opens a conversation."""
-    return f"task:{text.message.key}"
+    return own is not None and own.task_key == task_key(text.message.key)
 
 
 def _conversation(
@@ -79,12 +74,12 @@ def _conversation(
     own = known.get(match.conversation_id or 0)
     if own and own.person_id == person_id:
         return own
-    if own and own.task_key == task_key(text):
+    if own and own.task_key == task_key(text.message.key):
         return _moved(processing.ledger, connection, own, person_id, text)
     theirs = [one for one in known.values() if one.person_id == person_id]
     at = text.message.occurred_at
     return conversation_of(at, theirs) or conversations.start(
-        connection, planner.crm, person_id, task_key(text), at
+        connection, planner.crm, person_id, task_key(text.message.key), at
     )
 
 

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from crm_sms.consent import verdict
 from crm_sms.events import OptOutRules, OptOutType
-from crm_sms.ledger import Ledger
+from crm_sms.ledger import Ledger, conversations
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.facts import of_texts
 from crm_sms.ledger.inbox import Waiting
 from crm_sms.messages import fold
+from crm_sms.routing import task_key
 from crm_sms.use_cases.process.words import Processing, Text
 
 _NO_RULES = OptOutRules({})
@@ -116,5 +117,10 @@ def _name(ledger: Ledger, connection: Connection, texts: Sequence[Text]) -> None
     free = ledger_texts.may_rename(ledger, connection, renamed.keys())
     ledger_texts.forget_waiting(connection, free)
     for id, text in renamed.items():
-        if id not in free and text.stored:
+        if text.stored is None:
+            continue
+        if id in free:
+            old, new = task_key(text.stored.key), task_key(text.message.key)
+            conversations.rename_task(connection, id, old, new)
+        else:
             text.message = replace(text.message, key=text.stored.key)
