@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
+from sqlalchemy import Connection
 
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.notes import note, put_note
@@ -54,11 +55,20 @@ def described(
     found = {**last.objects, **crm.describe(sorted(lacking))}
     fresh = Described(last.at, last.asked | lacking, found)
     with ledger.write("meta") as connection:
-        put_note(ledger, connection, f"described:{name}", _AS_JSON.dump_python(fresh, mode="json"))
+        _put(ledger, connection, name, fresh)
     return fresh
 
 
 def forget_described(ledger: Ledger, name: str) -> None:
-    """The last answer turned out wrong, or may be by now: ask again before the next write."""
+    """The last answer turned out wrong, or may be by now: ask again before the next write.
+
+    It stays as the last one, for while the CRM does not answer.
+    """
     with ledger.write("meta") as connection:
-        put_note(ledger, connection, f"described:{name}", None)
+        if found := note(connection, f"described:{name}"):
+            last = _AS_JSON.validate_python(found)
+            _put(ledger, connection, name, replace(last, at=last.at - MAX_AGE))
+
+
+def _put(ledger: Ledger, connection: Connection, name: str, said: Described) -> None:
+    put_note(ledger, connection, f"described:{name}", _AS_JSON.dump_python(said, mode="json"))

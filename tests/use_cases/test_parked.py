@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from crm_sms.ledger import Ledger
@@ -10,7 +11,7 @@ from crm_sms.ledger.slices import MOST
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Reason
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.descriptions import last_described
+from crm_sms.use_cases.descriptions import MAX_AGE, last_described
 from crm_sms.use_cases.parked import Picked, drop, parked, retry
 
 NUMBER = "+12025550123"
@@ -74,13 +75,26 @@ def test_only_the_crms_of_the_rows_are_asked_again(world: World) -> None:
     world.receive(world.reply(NUMBER, "SM1"))
     world.settle()
     before = last_described(world.app.ledger, CRM)
+    assert before is not None
+    assert before.is_fresh(world.now)
     ids = park(world, 1)
     assert retry(world.app.ledger, [10**6], world.now).rows == 0
-    assert last_described(world.app.ledger, CRM) == before is not None
     drop(world.app.ledger, ids)
     assert last_described(world.app.ledger, CRM) == before
+
+
+def test_what_a_retry_forgets_stands_until_the_crm_answers(world: World) -> None:
+    """It is asked at once, but if it cannot say, opt-outs still go by its last word."""
+    world.contact(NUMBER)
+    world.sync()
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.settle()
+    before = last_described(world.app.ledger, CRM)
+    assert before is not None
     retry(world.app.ledger, park(world, 1), world.now)
-    assert last_described(world.app.ledger, CRM) is None
+    after = last_described(world.app.ledger, CRM)
+    assert after == replace(before, at=before.at - MAX_AGE)
+    assert not after.is_fresh(world.now)
 
 
 def test_many_rows_are_dropped_in_commits_of_their_own(
