@@ -14,9 +14,12 @@ from crm_sms.records import Reason
 from crm_sms.use_cases.descriptions import forget_described
 
 REMEDIES: Mapping[Reason, str] = {
-    Reason.LOCKED: "somebody else keeps changing the record or its account; retry",
-    Reason.UNAVAILABLE: "the CRM did not answer; retry",
-    Reason.QUOTA: "the CRM's calls were used up; retry when some are left",
+    Reason.LOCKED: "somebody else kept changing the record or its account; wait until that job is "
+    "done, then retry",
+    Reason.UNAVAILABLE: "the CRM kept failing on this record alone; retry, and if it parks again "
+    "have the cause found in the CRM",
+    Reason.QUOTA: "a limit of the CRM stopped this record; see in the detail which, and retry when "
+    "there is room",
     Reason.TOO_LARGE: "even alone the record takes the CRM's automation too long; have the "
     "trigger or flow made lighter, then retry",
     Reason.AUTOMATION: "a trigger or flow of the CRM failed on the record; have it corrected, "
