@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from crm_sms.ledger.storable import storable_row
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import (
     matches,
@@ -40,7 +41,7 @@ def store_people(
 
     Of a person who comes twice, because they changed during the pull, the later row counts.
     """
-    rows = list({person.id: person for person in rows}.values())
+    rows = list({person.id: person for person in map(storable_row, rows)}.values())
     ledger.upsert(connection, people, [_person_row(crm, person) for person in rows])
     ids = [person.id for person in rows]
     here = (phones.c.crm == crm, phones.c.person_id.in_(ids))
@@ -99,7 +100,8 @@ def store_others(
     """Insert or replace rows of one kind; deleted ones stay, marked."""
     if rows:
         table = _TABLES[type(rows[0])]
-        ledger.upsert(connection, table, [{"crm": crm, **asdict(row)} for row in rows])
+        found = [{"crm": crm, **asdict(storable_row(row))} for row in rows]
+        ledger.upsert(connection, table, found)
 
 
 def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> list[int]:

@@ -1,6 +1,7 @@
-"""Makes an event fit both databases alike, so that no callback is refused for a character.
+"""Makes what comes from outside fit both databases alike, so that none of it is refused for a
+character.
 
-What is changed here is still whole in the event's raw bytes.
+What is changed in an event is still whole in its raw bytes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from crm_sms.events import Event, Metadata
+from crm_sms.records import MirrorRow
+
+Row = TypeVar("Row", bound=MirrorRow)
 
 LONGEST_NAME = 200
 """Characters, of up to 4 bytes: three names share an index row of 2,704 bytes at most."""
@@ -43,6 +48,12 @@ def storable(event: Event) -> Event:
 def storable_text(text: str) -> str:
     """A text without what a database refuses, such as the words of a CRM that quotes its data."""
     return _UNFIT.sub(_REPLACEMENT, text)
+
+
+def storable_row(row: Row) -> Row:
+    """A row of the CRM's, itself or a copy with such texts in all its fields."""
+    clean: Row = _clean(row)
+    return clean
 
 
 def _fits(event: Event) -> bool:
@@ -79,6 +90,8 @@ def _clean(value: Any) -> Any:
         return storable_text(value)
     if isinstance(value, tuple):
         return tuple(map(_clean, value))
+    if isinstance(value, Mapping):
+        return {name: _clean(one) for name, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         parts = {field.name: _clean(getattr(value, field.name)) for field in fields(value)}
         return replace(value, **parts)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -176,6 +177,24 @@ def test_a_pipeline_is_of_the_living(ledger: Ledger) -> None:
     assert found.of("p2") == ([roles[2]], [])
     assert found.of("p3") == ([], [])
     assert [found.has_open(id) for id in ("p1", "p2", "p3", "p4")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("bad", ["\0", "\ud83d"])
+def test_a_character_that_a_database_refuses_stops_no_page(ledger: Ledger, bad: str) -> None:
+    """It is replaced, in every column and in the further fields."""
+    page(ledger, person("1", ADA, name=f"A{bad}da", fields={"Title": f"{bad}Dr", "Age": 7}))
+    others(ledger, Owner("o", f"{bad}Kim", NOW, email=f"k{bad}"))
+    others(ledger, Opportunity("deal", bad, NOW, stage=f"won{bad}"))
+    others(ledger, Role("r", "deal", "1", NOW, role=bad))
+    with ledger.read() as connection:
+        found = mirror.people_by_id(connection, "sales", ["1"])["1"]
+        pipeline = mirror.pipeline(connection, "sales", ["1"])
+        owner = mirror.owners_by_id(connection, "sales", ["o"])["o"]
+    assert (found.name, found.kind) == ("A\ufffdda", PersonKind.CONTACT)
+    assert found.fields == {"Title": "\ufffdDr", "Age": 7}
+    assert (owner.name, owner.email) == ("\ufffdKim", "k\ufffd")
+    assert pipeline.opportunities["deal"].stage == "won\ufffd"
+    assert pipeline.roles["1"][0].role == "\ufffd"
 
 
 def test_texts_that_concern_nobody_wait_for_their_number(
