@@ -164,9 +164,9 @@ def _run(app: App, job: Job, crm: str, progress: Progress) -> Once:
 
 def failure_of(report: Report) -> str:
     """What kept a run from doing all it found, if something did."""
-    if not isinstance(report, DeliveryReport):
+    if isinstance(report, ProcessReport):
         return ""
-    if report.failed or report.paused_until is None:
+    if isinstance(report, SyncReport) or report.failed or report.paused_until is None:
         return report.failed
     until = report.paused_until.isoformat(" ", "seconds")
     return f"the CRM does not answer; nothing is lost, the first run after {until} goes on"

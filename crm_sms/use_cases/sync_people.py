@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
+from crm_sms.errors import AccessRefused
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.matched import said_by
@@ -65,13 +66,15 @@ class Syncing:
 @dataclass(slots=True)
 class SyncReport:
     """Rows pulled by part, calls made, texts that may find their person now, opt-outs that somebody
-    had unchecked and that are written back."""
+    had unchecked and that are written back; `failed` names the parts that the CRM refused to our
+    user, and why."""
 
     rows: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     rematched: int = 0
     opt_outs: int = 0
     written_back: int = 0
+    failed: str = ""
 
 
 Progress = Callable[[str, int, int | None], None]
@@ -85,12 +88,20 @@ def sync_people(
 
     Safe to run at any moment, twice at once, or after a kill: every page moves the watermark in its
     own commit, and a page that comes again changes nothing. Raises what `Crm.pull` raises; the
-    pages before it are kept.
+    pages before it are kept. But where our user was let in and only some parts are refused to it,
+    the others are pulled, and the report says which failed.
     """
     report = SyncReport()
     before = syncing.crm.calls
+    refused: list[str] = []
     for name, pull in _pulls(syncing):
-        _pull(syncing, report, name, pull, progress)
+        try:
+            _pull(syncing, report, name, pull, progress)
+        except AccessRefused as error:
+            if not report.rows:  # then it is our user that is refused, and the rest would be too
+                raise
+            refused.append(f"{name}: {error}")
+    report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
 

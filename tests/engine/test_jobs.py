@@ -8,7 +8,7 @@ import pytest
 
 from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import App, installation
-from crm_sms.engine.jobs import EVENTS, JOBS, Once, once, without_windows
+from crm_sms.engine.jobs import EVENTS, JOBS, Once, failure_of, once, without_windows
 from crm_sms.errors import BadMapping
 from crm_sms.ledger.tables import outbox
 from crm_sms.settings import WindowSettings
@@ -151,3 +151,11 @@ def test_a_run_says_how_many_it_parked(
 ) -> None:
     """Rows that the CRM refused and records that the mapping could not make."""
     assert Once("job", "", report).parked == parked
+
+
+def test_a_pull_that_was_refused_a_part_says_so() -> None:
+    """So the command ends with 1 and the worker logs it."""
+    assert (
+        failure_of(SyncReport(rows={"owners": 1}, failed="roles: no access")) == "roles: no access"
+    )
+    assert failure_of(SyncReport(rows={"owners": 1})) == ""

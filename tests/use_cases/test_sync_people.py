@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from crm_sms.admin_files import shipped
 from crm_sms.delivery.windows import Windows
-from crm_sms.errors import TryLater
+from crm_sms.errors import AccessRefused, TryLater
 from crm_sms.events import Direction, Event, EventKind, Metadata, OptOutRules, OptOutType, Status
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
@@ -74,6 +74,7 @@ class Org:
     calls: int = 0
     pulls: list[Pull] = field(default_factory=list)
     fails_after: int | None = None
+    refuses: tuple[MirrorPart, ...] = ()
 
     def put(self, *rows: MirrorRow) -> None:
         """Somebody makes or changes records."""
@@ -82,6 +83,8 @@ class Org:
     def pull(self, pull: Pull) -> Iterator[Page]:
         """What changed since, oldest first, deletions included, page by page."""
         self.pulls.append(pull)
+        if pull.part in self.refuses:
+            raise AccessRefused(f"our user does not see {pull.part}")
         found = [row for row in self.rows.values() if _asked(pull, row)]
         found.sort(key=lambda row: (row.modified_at, row.id))
         for start in range(0, len(found), self.page):
@@ -259,6 +262,31 @@ def test_a_failure_keeps_the_pages_before_it(place: Place) -> None:
     with pytest.raises(TryLater):
         place.sync()
     assert len(place.numbers()) == 6
+
+
+@pytest.mark.parametrize("part", [MirrorPart.PEOPLE, MirrorPart.OPPORTUNITIES, MirrorPart.ROLES])
+def test_a_part_that_is_refused_stops_no_other(place: Place, part: MirrorPart) -> None:
+    """It is named with the reason; a task that a rep completed closes its conversation still."""
+    place.org.put(person("ann", OLD))
+    place.sync()
+    place.receive("S1", OLD)
+    [(task_key,)] = place.rows(select(conversations.c.task_key))
+    place.org.put(OwnTask("00T1", task_key, START + timedelta(minutes=9), closed=True))
+    place.org.refuses = (part,)
+    report = place.sync()
+    assert f"our user does not see {part}" in report.failed
+    assert report.failed.startswith(part.value)
+    assert [row.closed_at for row in place.rows(select(conversations))] != [None]
+    place.org.refuses = ()
+    assert place.sync().failed == ""
+
+
+def test_where_nothing_is_pulled_the_refusal_is_raised(place: Place) -> None:
+    """Our user itself is refused then, and nothing else is asked for."""
+    place.org.refuses = tuple(MirrorPart)
+    with pytest.raises(AccessRefused):
+        place.sync()
+    assert len(place.org.pulls) == 1
 
 
 def test_a_pull_that_was_cut_off_goes_on_where_it_was(place: Place) -> None:
