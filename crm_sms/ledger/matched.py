@@ -152,6 +152,17 @@ def opt_outs(
     return found
 
 
+def opt_out_events(
+    ledger: Ledger, connection: Connection, numbers: Collection[str]
+) -> set[tuple[str, str, str]]:
+    """The events by which these numbers said no: (provider, account, key)."""
+    if not numbers:
+        return set()
+    wanted = [ledger.digest(number) for number in numbers]
+    rows = connection.execute(_SUPPRESSED, {"wanted": wanted})
+    return {(row.provider, row.account, row.event_key) for row in rows}
+
+
 _SUPPRESSED = select(suppressions).where(suppressions.c.number_digest.in_(_WANTED))
 
 

@@ -448,6 +448,16 @@ def test_facts_of_a_provider_that_was_taken_out_of_the_settings_are_planned(desk
     assert set(desk.wanted("SMS_Message__c")) == {key("O"), key("R")}
 
 
+def test_a_no_that_was_received_counts_whatever_the_rules_are_when_it_is_planned(
+    desk: Desk,
+) -> None:
+    """The sender keeps to it from its receipt on, and so does the CRM."""
+    desk.mirror(person("ann", JANE), person("bob", SHARED))
+    desk.receive(reply("R", 1, "STOP"), reply("S", 2, theirs=SHARED))
+    process(replace(desk.processing, rules={}))
+    assert set(desk.wanted("Contact", Lane.OPT_OUT)) == {"ann"}
+
+
 @pytest.mark.parametrize("number", [1, 49, 50, 51, 99, 100, 101, 150])
 def test_batches_of_any_size_plan_everything_once(desk: Desk, number: int) -> None:
     """Also when the facts of one text fall into two batches."""

@@ -9,9 +9,15 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from crm_sms.events import OptOutType
 from crm_sms.ledger import Ledger, inbox, mirror
-from crm_sms.ledger.matched import Match, opt_out_of, opt_outs, roll_ups, store_matches
+from crm_sms.ledger.matched import (
+    Match,
+    opt_out_events,
+    opt_out_of,
+    opt_outs,
+    roll_ups,
+    store_matches,
+)
 from crm_sms.ledger.parked import Refused
 from crm_sms.ledger.texts import in_threads
 from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
@@ -182,11 +188,20 @@ _NOTHING = RollUp()
 def _plan_opt_outs(
     ledger: Ledger, desk: _Desk, connection: Connection, texts: Sequence[Text]
 ) -> None:
-    """An opt-out for everybody who holds a number that said no, whomever the text concerned."""
-    said = {text.number: text.id for text in texts if text.said is OptOutType.STOP and text.number}
-    people = {id: said[number] for number in said for id in desk.known.holders.get(number, ())}
-    for person, no in opted_out(ledger, desk.planner.crm, connection, people):
-        plan = plan_person(desk.planner.mapping, desk.planner.crm, person, opt_out=no)
+    """An opt-out for everybody who holds a number that said no, whomever the text concerned.
+
+    What counts as a no was decided when it was received: the rules may have changed since.
+    """
+    no = opt_out_events(ledger, connection, {text.number for text in texts if text.number})
+    said = {
+        text.number: text.id
+        for text in texts
+        if any((one.provider, one.account, one.key) in no for one in text.facts.values())
+    }
+    holders = desk.known.holders
+    people = {id: said[number] for number in said if number for id in holders.get(number, ())}
+    for person, opt_out in opted_out(ledger, desk.planner.crm, connection, people):
+        plan = plan_person(desk.planner.mapping, desk.planner.crm, person, opt_out=opt_out)
         desk.lay(people[person.id], plan)
 
 
