@@ -29,8 +29,8 @@ METADATA_PARAMETERS: Mapping[str, str] = {
 
 _PARAMETER_OF = {field: parameter for parameter, field in METADATA_PARAMETERS.items()}
 
-# Three retries on every failure; by default Twilio drops a status callback after the first 5xx.
-_OVERRIDES = "rc=3&rp=all"
+OVERRIDES = "rc=3&rp=all"
+"""Three retries on every failure; by default Twilio drops a status callback after the first 5xx."""
 
 _LONGEST = 255  # the CRM's key fields hold no more
 
@@ -50,7 +50,7 @@ def status_callback_url(public_url: str, key: str, metadata: Mapping[str, str]) 
     except ValueError as error:
         raise BadSettings(f"public_url: {error}") from None
     pairs = {KEY: key} | {_PARAMETER_OF[field]: value for field, value in metadata.items()}
-    return f"{base}{WEBHOOK_PATH}/status?{_encoded(pairs)}#{_OVERRIDES}"
+    return f"{base}{WEBHOOK_PATH}/status?{_encoded(pairs)}#{OVERRIDES}"
 
 
 def with_decision(url: str, decision_id: str) -> str:

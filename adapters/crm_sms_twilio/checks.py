@@ -7,8 +7,10 @@ from typing import Any
 
 from crm_sms.errors import TryLater, Unclear
 from crm_sms.ports import Finding
+from crm_sms_twilio.callback_url import OVERRIDES
 from crm_sms_twilio.client import TwilioException, client
 from crm_sms_twilio.settings import Settings
+from crm_sms_twilio.signature import WEBHOOK_PATH
 
 _SUSPENDED = "ask Twilio's support why, or take the account out of the settings"
 
@@ -17,6 +19,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     """One finding per account, one per setting that is less safe than it could be."""
     for sid in settings.accounts:
         yield _account(client(settings, sid), sid)
+    yield from _webhooks(settings)
     if settings.signature == "report":
         yield Finding(
             "twilio signature",
@@ -31,6 +34,21 @@ def check(settings: Settings) -> Iterator[Finding]:
             "callbacks, with numbers and texts in them, travel without TLS",
             "put a TLS proxy in front and set public_url to its https:// address",
         )
+
+
+_WEBHOOKS = (
+    ("a message comes in", "inbound"),
+    ("status callback", "status"),
+    ("link shortening's clicks", "click"),
+)
+
+
+def _webhooks(settings: Settings) -> Iterator[Finding]:
+    """What to set at Twilio, to be copied; the fragment has it repeat what failed."""
+    base = settings.public_url.rstrip("/")
+    for what, kind in _WEBHOOKS:
+        url = f"{base}{WEBHOOK_PATH}/{kind}#{OVERRIDES}"
+        yield Finding(f"twilio: {what}", True, url)
 
 
 def _account(twilio: Any, sid: str) -> Finding:

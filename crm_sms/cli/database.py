@@ -19,10 +19,12 @@ def add_to(app: typer.Typer) -> None:
 def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Bring the ledger to the schema of this program. Safe to repeat."""
     from crm_sms.ledger import schema
+    from crm_sms.use_cases import digest_key
 
     with installation(ctx, any_schema=True) as app:
         before = schema.current(app.ledger)
         after = schema.upgrade(app.ledger)
+        digest_key.keep(app.ledger)
     line = f"the ledger is at schema {after}" + ("" if before == after else f", was {before}")
     answer({"before": before, "revision": after}, as_json, lambda: [line])
 

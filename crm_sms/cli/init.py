@@ -29,6 +29,7 @@ def init(
     """Write crm-sms.toml and .env, make the ledger, and say what to fill in. Overwrites nothing."""
     from crm_sms.bootstrap import installation
     from crm_sms.ledger import schema
+    from crm_sms.use_cases import digest_key
     from crm_sms.use_cases.init import copy_mappings, write_files
 
     folder = ctx.obj.absolute()
@@ -36,6 +37,7 @@ def init(
     app = installation(folder, os.environ)
     try:
         revision = schema.upgrade(app.ledger)
+        digest_key.keep(app.ledger)
         if mapping:
             crms = app.settings.crms.values()
             made += copy_mappings(folder, {crm.mapping or crm.adapter for crm in crms})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,21 +16,37 @@ if TYPE_CHECKING:
 
 @contextmanager
 def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[App]:
-    """The one in the folder, open; its ledger must have this program's schema unless `any_schema`.
+    """The one in the folder, open; its ledger must have this program's schema unless `any_schema`,
+    and be used with the digest key that it always was.
 
     Raises BadSettings or WrongSchema.
     """
     from crm_sms import bootstrap, logs
     from crm_sms.ledger import schema
+    from crm_sms.use_cases import digest_key
 
     logs.configure()
+    _must_be_one(ctx.obj)
     app = bootstrap.installation(ctx.obj, os.environ)
     try:
         if not any_schema:
             schema.require(app.ledger)
+            digest_key.require(app.ledger)
         yield app
     finally:
         app.close()
+
+
+def _must_be_one(folder: Path) -> None:
+    from crm_sms.errors import BadSettings
+    from crm_sms.settings import FILE, PREFIX, SECRETS_FILE
+
+    is_set = any(name.startswith(PREFIX) for name in os.environ)
+    if not is_set and not any((folder / name).exists() for name in (FILE, SECRETS_FILE)):
+        raise BadSettings(
+            f"there is no {FILE} in {folder.absolute()}: go to the folder of your installation, "
+            "name it with --folder, or make a new one with crm-sms init"
+        )
 
 
 @contextmanager

@@ -59,11 +59,19 @@ def _shown(rows: list[Parked]) -> Iterator[object]:
         yield table(
             "id",
             "crm",
+            "lane",
             "record",
             "since",
             "detail",
             rows=[
-                (row.id, row.crm, f"{row.object} {row.key}", row.since, row.detail)
+                (
+                    row.id,
+                    row.crm,
+                    row.lane.name.lower(),
+                    f"{row.object} {row.key}",
+                    row.since,
+                    row.detail,
+                )
                 for row in rows
                 if row.reason is reason
             ],
@@ -94,15 +102,29 @@ def retry(
 def drop(
     ctx: typer.Context, ids: Ids = None, reason: ByReason = None, as_json: AsJson = False
 ) -> None:
-    """Give records up for good; their texts stay in the ledger.
+    """Give records up for good; their texts stay in the ledger. Opt-outs only go by their id.
 
     Ends with 3 if an id is not parked.
     """
     from crm_sms.use_cases.parked import drop as give_up
+    from crm_sms.use_cases.parked import parked as find
 
     with installation(ctx) as app:
-        done = give_up(app.ledger, _picked(app, ids, reason, False))
+        picked = _picked(app, ids, reason, False)
+        if not ids:
+            picked = _without_opt_outs(picked, find(app.ledger))
+        done = give_up(app.ledger, picked)
     _report(done, "dropped", as_json)
+
+
+def _without_opt_outs(picked: list[int], rows: list[Parked]) -> list[int]:
+    from crm_sms.records import Lane
+
+    nos = {row.id for row in rows if row.lane is Lane.OPT_OUT}
+    kept = [str(id) for id in picked if id in nos]
+    if kept:
+        complain(f"opt-outs stay; to give them up too: crm-sms parked drop {' '.join(kept)}")
+    return [id for id in picked if id not in nos]
 
 
 def _reason(given: str | None) -> Reason | None:

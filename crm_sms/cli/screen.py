@@ -58,11 +58,14 @@ def _console(*, stderr: bool) -> Console:
 
 
 def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
-    """A table for people; None shows as nothing, an instant to the second."""
+    """A table for people; None shows as nothing, an instant to the second. Nothing is cut, as what
+    stands there may be copied."""
     from rich import box
     from rich.table import Table
 
-    made = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*map(cell, row))
     return made

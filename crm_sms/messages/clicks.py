@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from crm_sms.events import Click, ClickClass
 
 TOO_SOON = timedelta(seconds=5)
-"""A click this close to delivery is a scanner's: a person has to notice the text first.
+"""A click this soon after delivery is a scanner's: a person has to notice the text first.
 
-Not any click before it: where the provider gives no time, delivery is when its receipt reached us,
-and one that came late would make a machine of every person who had clicked by then.
+So is any click before it. Where the provider gives no time, delivery is when its receipt reached
+us; a receipt that comes late therefore takes people's clicks for a scanner's, never the reverse.
 """
 
 TOO_MANY_WITHIN = timedelta(seconds=1)
@@ -65,7 +65,7 @@ def _classify(
 def _too_soon(click: Click, delivered_at: datetime | None) -> bool:
     if click.clicked_at is None or delivered_at is None:
         return False
-    return abs(click.clicked_at - delivered_at) <= TOO_SOON
+    return click.clicked_at <= delivered_at + TOO_SOON
 
 
 def _opened(click: Click) -> _Opened | None:

@@ -11,18 +11,15 @@ from sqlalchemy import Connection
 from crm_sms.clock import Clock
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import Ledger, inbox, mirror, schema
-from crm_sms.ledger.notes import note, put_note
 from crm_sms.mapping import check
 from crm_sms.ports import Crm, Finding, SmsProvider
 from crm_sms.settings import Settings
+from crm_sms.use_cases import digest_key
 from crm_sms.use_cases.process import Planner
 from crm_sms.use_cases.status import CrmStatus, status
 
 _LATE = timedelta(minutes=15)
 """What waits longer than this waits for somebody, not for its window."""
-
-_DIGEST = "digest"
-_SAMPLE = "what a digest key is known by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +100,10 @@ def _stored(patient: Patient) -> tuple[list[Finding], int]:
 
 def _digest_key(ledger: Ledger) -> Finding:
     """The first key that the ledger is seen with is the right one."""
-    with ledger.write("meta") as connection:
-        known, here = note(connection, _DIGEST), ledger.digest(_SAMPLE)
-        if known is None:
-            put_note(ledger, connection, _DIGEST, here)
-    if known in (None, here):
+    digest_key.keep(ledger)
+    if digest_key.is_right(ledger):
         return Finding("digest_key", True, "is the one that the ledger is used with")
-    text = "is another one than the ledger was used with, so stored opt-outs are not found"
-    return Finding("digest_key", False, text, "restore CRM_SMS_DIGEST_KEY in .env")
+    return Finding("digest_key", False, digest_key.WRONG, digest_key.REMEDY)
 
 
 def _inbox(ledger: Ledger, now: datetime) -> Finding:

@@ -167,9 +167,24 @@ def test_settings_that_cannot_be_read_are_one_message(anywhere: Any, tmp_path: P
     """On standard error, with the remedy and without a stack trace."""
     answer = anywhere("--folder", tmp_path, "status")
     assert (answer.code, answer.out) == (1, "")
-    assert "digest_key is missing" in answer.err
+    assert f"there is no crm-sms.toml in {tmp_path}" in answer.err
     assert "crm-sms init" in answer.err
     assert "Traceback" not in answer.err
+    (tmp_path / "crm-sms.toml").touch()
+    answer = anywhere("--folder", tmp_path, "status")
+    assert "digest_key is missing" in answer.err
+
+
+def test_another_digest_key_is_refused(anywhere: Any, tmp_path: Path) -> None:
+    """Under it no opt-out would be found, so no command goes on with it; doctor says so too."""
+    assert anywhere("--folder", tmp_path, "init").code == 0
+    secrets = tmp_path / ".env"
+    changed = re.sub("CRM_SMS_DIGEST_KEY=.*", f"CRM_SMS_DIGEST_KEY={'x' * 40}", secrets.read_text())
+    secrets.write_text(changed)
+    answer = anywhere("--folder", tmp_path, "status")
+    assert answer.code == 1
+    assert "restore CRM_SMS_DIGEST_KEY" in answer.err
+    assert anywhere("--folder", tmp_path, "doctor").code == 1
 
 
 def test_a_missing_extra_says_what_to_install(

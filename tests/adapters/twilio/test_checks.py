@@ -26,10 +26,14 @@ def url(account: str) -> str:
 
 
 def test_good_credentials(twilio: Twilio, api: RequestsMock, url: str, account: str) -> None:
-    """One good line, no remedy."""
+    """One good line, no remedy; then the addresses to set at Twilio, to be copied."""
     api.get(url, json={"sid": account, "status": "active"})
-    assert twilio.check() == [
-        Finding(f"twilio account {account}", True, "the credentials are accepted")
+    first, *webhooks = twilio.check()
+    assert first == Finding(f"twilio account {account}", True, "the credentials are accepted")
+    assert [finding.text.partition("/webhooks/twilio/")[2] for finding in webhooks] == [
+        "inbound#rc=3&rp=all",
+        "status#rc=3&rp=all",
+        "click#rc=3&rp=all",
     ]
 
 
@@ -49,7 +53,7 @@ def test_each_failure_has_a_remedy(
 ) -> None:
     """What Twilio said, and what to do about it."""
     api.get(url, json=body, status=status)
-    (finding,) = twilio.check()
+    finding, *_ = twilio.check()
     assert finding.ok is False
     assert text in finding.text
     assert remedy in finding.remedy
@@ -62,7 +66,7 @@ def test_no_connection_is_a_finding(
 ) -> None:
     """Doctor goes on with the rest."""
     api.get(url, body=error)
-    (finding,) = twilio.check()
+    finding, *_ = twilio.check()
     assert finding.ok is False
     assert "network" in finding.remedy
 
@@ -79,7 +83,7 @@ def test_every_account_is_asked_with_its_own_token(
             json={"status": "active"},
             status=status,
         )
-    first, second = make_twilio(accounts=accounts).check()
+    first, second, *_ = make_twilio(accounts=accounts).check()
     assert (first.ok, second.ok) == (True, False)
     assert "2" * 32 in second.subject
     tokens = {call.request.headers["Authorization"] for call in api.calls}

@@ -242,7 +242,7 @@ def test_the_export_is_read(sandbox: Any, provider: Twilio, tmp_path: Path) -> N
 
 def test_the_credentials_are_checked(sandbox: Any, provider: Twilio) -> None:
     """Good ones are good, wrong ones come with a remedy."""
-    assert [finding.ok for finding in provider.check()] == [True]
+    assert all(finding.ok for finding in provider.check())
     account = sandbox.twilio.account.sid
     wrong = Twilio(
         {
@@ -252,6 +252,6 @@ def test_the_credentials_are_checked(sandbox: Any, provider: Twilio) -> None:
         },
         sandbox.clock.now,
     )
-    (finding,) = wrong.check()
+    finding, *_ = wrong.check()
     assert finding.ok is False
     assert "auth_token" in finding.remedy
