@@ -128,3 +128,18 @@ def test_every_reason_has_a_remedy() -> None:
     """One line each that says what to do."""
     assert set(REMEDIES) == set(Reason)
     assert all("retry" in remedy and remedy[-1] != "." for remedy in REMEDIES.values())
+
+
+def test_a_drop_by_reason_spares_opt_outs(crm_sms: Any, world: World, contact: str) -> None:
+    """An opt-out is given up only by somebody who names it."""
+    world.fault("row_error", code=VALIDATION, message="ask Kim")
+    world.receive(world.reply(NUMBER, "SM1", "STOP"))
+    world.settle()
+    world.clear_faults()
+    answer = crm_sms("parked", "drop", "--reason", "validation")
+    assert "opt-outs stay" in answer.err
+    rows = crm_sms("parked", "list", "--json").json["rows"]
+    assert [row["lane"] for row in rows] == ["opt_out"]
+    assert "opt_out" in crm_sms("parked", "list").out
+    assert crm_sms("parked", "drop", str(rows[0]["id"])).code == 0
+    assert crm_sms("parked", "list", "--json").json["rows"] == []
