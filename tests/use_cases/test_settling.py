@@ -125,6 +125,12 @@ def test_a_row_that_fails_where_others_pass_is_at_fault(reason: Reason) -> None:
     assert settled(replace(ROW, tries=10), outcome).verdict is Verdict.PARK
 
 
+def test_a_row_that_stays_unclear_backs_off_no_longer_than_five_minutes() -> None:
+    """However often it was tried: an unclear row never parks."""
+    wait = settled(replace(ROW, tries=50), Outcome(Verdict.MAYBE)).settlement.not_before - ENDED
+    assert wait == timedelta(seconds=300)
+
+
 def test_a_row_waits_at_least_as_long_as_it_was_told() -> None:
     """A longer back-off of our own stands."""
     told = Outcome(Verdict.RETRY, reason=Reason.LOCKED, wait_s=20)

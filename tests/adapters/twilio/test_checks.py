@@ -53,7 +53,8 @@ def test_each_failure_has_a_remedy(
 ) -> None:
     """What Twilio said, and what to do about it."""
     api.get(url, json=body, status=status)
-    finding, *_ = twilio.check()
+    finding, *webhooks = twilio.check()
+    assert len(webhooks) == 3
     assert finding.ok is False
     assert text in finding.text
     assert remedy in finding.remedy
@@ -66,7 +67,8 @@ def test_no_connection_is_a_finding(
 ) -> None:
     """Doctor goes on with the rest."""
     api.get(url, body=error)
-    finding, *_ = twilio.check()
+    finding, *webhooks = twilio.check()
+    assert len(webhooks) == 3
     assert finding.ok is False
     assert "network" in finding.remedy
 
@@ -83,8 +85,8 @@ def test_every_account_is_asked_with_its_own_token(
             json={"status": "active"},
             status=status,
         )
-    first, second, *_ = make_twilio(accounts=accounts).check()
-    assert (first.ok, second.ok) == (True, False)
+    first, second, *webhooks = make_twilio(accounts=accounts).check()
+    assert (first.ok, second.ok, len(webhooks)) == (True, False, 3)
     assert "2" * 32 in second.subject
     tokens = {call.request.headers["Authorization"] for call in api.calls}
     assert len(tokens) == 2
