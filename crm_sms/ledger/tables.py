@@ -326,7 +326,7 @@ crm_records = Table(
     metadata,
     Column("crm", String, primary_key=True),
     Column("object", String, primary_key=True),
-    Column("key", String, primary_key=True),
+    Column("key", String, primary_key=True, index=True),
     Column("crm_id", String, nullable=False),
     Column("written", JSON, nullable=False),
 )

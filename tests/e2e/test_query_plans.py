@@ -65,6 +65,8 @@ def test_every_look_up_uses_an_index(world: World) -> None:
                 world.reply(f"+1202555{number:04d}", f"SM{number}r"),
             )
         world.receive(world.reply(JANE, "SMstop", "STOP"))
+        world.process()
+        world.receive(world.outbound(JANE, "SM123", Status.READ, message_key="learnt late"))
         world.settle(rounds=2)
     assert len(plans) > 25
     wasteful = {

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from crm_sms.events import Direction, Event, EventKind, Status
 from crm_sms.ledger import Ledger, texts
@@ -36,6 +37,22 @@ def postgres_ledger(postgres_url: str) -> Iterator[Ledger]:
     ledger = Ledger(postgres_url, b"a key for tests only, 32 bytes..")
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def statements() -> Callable[[Ledger], list[tuple[str, Any]]]:
+    """Watches a ledger: its statements since, each with its values."""
+
+    def watch(ledger: Ledger) -> list[tuple[str, Any]]:
+        seen: list[tuple[str, Any]] = []
+
+        def note(*told: Any) -> None:
+            seen.append((told[2], told[3]))
+
+        listen(ledger.engine, "before_cursor_execute", note)
+        return seen
+
+    return watch
 
 
 @pytest.fixture

@@ -126,6 +126,22 @@ def test_a_key_that_a_crm_may_have_seen_stays(
         assert texts.may_rename(ledger, connection, []) == set()
 
 
+def test_whether_a_key_was_written_is_looked_up_by_index(
+    sqlite_url: str, statements: Callable[[Ledger], list[tuple[str, Any]]]
+) -> None:
+    """Every record of every CRM would be read otherwise, in each batch that learns a key."""
+    ledger = Ledger(sqlite_url, b"k" * 32)
+    seen = statements(ledger)
+    with ledger.write("process") as connection:
+        texts.may_rename(ledger, connection, [1, 2])
+        [(look, values)] = [one for one in seen if "FROM crm_records" in one[0]]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {look}", values).all()
+    ledger.close()
+    steps = [row[3] for row in plan if "crm_records" in row[3]]
+    assert steps
+    assert all("ix_crm_records_key (key=?)" in step for step in steps), steps
+
+
 def test_what_waits_under_an_old_key_is_forgotten(
     ledger: Ledger, message: Make, store: Store
 ) -> None:

@@ -48,6 +48,9 @@ def upgrade() -> None:
         sa.Column("written", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "object", "key", name=op.f("pk_crm_records")),
     )
+    with op.batch_alter_table("crm_records", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_crm_records_key"), ["key"], unique=False)
+
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
