@@ -131,6 +131,17 @@ def to_write(row: Row, found: Found | None) -> dict[str, Scalar] | None:
     }
 
 
+def sent_with(row: Row, values: Mapping[str, Scalar]) -> dict[str, list[str]]:
+    """By field that somebody may edit, the fingerprints of every value that may be in the CRM once
+    these have left, as they go out: cut, and with their references resolved."""
+    sent = {name: list(known) for name, known in row.sent.items()}
+    for name, value in values.items():
+        mark = row.fingerprint(value)
+        if row.fields[name].rule is WriteRule.UNTIL_EDITED and mark not in sent.get(name, ()):
+            sent.setdefault(name, []).append(mark)
+    return sent
+
+
 def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None) -> bool:
     if desired.rule is WriteRule.ONCE:
         return False

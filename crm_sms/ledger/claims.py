@@ -24,15 +24,8 @@ from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import decode
 from crm_sms.ledger.outbox import OutboxRow, State
 from crm_sms.ledger.storable import storable_text
-from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import (
-    Lane,
-    Reason,
-    Reference,
-    Text,
-    WriteRule,
-)
+from crm_sms.records import Lane, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +120,11 @@ def _free(turn: Turn) -> ColumnElement[bool]:
     )
 
 
-def claim(ledger: Ledger, connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None:
+def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None:
     """Lease rows to the turn's holder.
 
     A row that still has a holder lost its lease: that one may have written it, so it is a maybe
-    from here on (`candidates` says so in the row). What may have been sent is kept with it.
+    from here on (`candidates` says so in the row).
     """
     statement = (
         update(outbox)
@@ -141,44 +134,37 @@ def claim(ledger: Ledger, connection: Connection, turn: Turn, rows: Sequence[Out
             lease_until=turn.lease_until,
             maybe=bindparam("unclear"),
             rewrite_at=bindparam("again"),
-            sent=bindparam("values"),
         )
     )
     if rows:
         connection.execute(
             statement,
-            [
-                {
-                    "row": row.id,
-                    "unclear": row.maybe,
-                    "again": row.rewrite_at,
-                    "values": _sent_with(ledger, row),
-                }
-                for row in rows
-            ],
+            [{"row": row.id, "unclear": row.maybe, "again": row.rewrite_at} for row in rows],
         )
 
 
-def _sent_with(ledger: Ledger, row: OutboxRow) -> dict[str, list[str]]:
-    """By field that somebody may edit: every value that may have reached the CRM after this, as
-    fingerprints."""
-    sent = {name: list(values) for name, values in row.sent.items()}
-    for name, desired in row.fields.items():
-        value = desired.value
-        if desired.rule is WriteRule.UNTIL_EDITED and not isinstance(value, Reference | Text):
-            known = sent.setdefault(name, [])
-            if ledger.fingerprint(value) not in known:
-                known.append(ledger.fingerprint(value))
-    return sent
+def keep_sent(
+    connection: Connection, holder: str, sent: Mapping[int, Mapping[str, Sequence[str]]]
+) -> None:
+    """By row and field, fingerprints of all that may reach the CRM from here on; only for rows that
+    this holder still has."""
+    statement = (
+        update(outbox)
+        .where(outbox.c.id == bindparam("row"), outbox.c.holder == holder)
+        .values(sent=bindparam("values"))
+    )
+    if sent:
+        connection.execute(statement, [{"row": id, "values": sent[id]} for id in sorted(sent)])
 
 
 def release(connection: Connection, holder: str, ids: Collection[int]) -> None:
-    """Give leases back for rows that were not sent."""
+    """Give leases back for rows that were not sent, with nothing kept as sent that was not."""
     if ids:
+        clear = and_(outbox.c.maybe.is_(False), outbox.c.rewrite_at.is_(None))
         connection.execute(
             update(outbox)
             .where(outbox.c.id.in_(ids), outbox.c.holder == holder)
-            .values(holder=None, lease_until=None)
+            .values(holder=None, lease_until=None, sent=case((clear, None), else_=outbox.c.sent))
         )
 
 

@@ -12,6 +12,7 @@ COMMITS: Mapping[str, str] = {
     "process": "messages, matches and desired records of a batch of inbox rows",
     "process.replan": "rows that a changed mapping or setting has planned anew",
     "deliver.claim": "the lease of the rows that one request will carry",
+    "deliver.leave": "what of a request may have reached the CRM once it has left",
     "deliver.settle": "what became of those rows",
     "deliver.pause": "the rest of a request that never left, and how long to leave the CRM alone",
     "sync.page": "one page of the mirror",

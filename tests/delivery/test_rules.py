@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms.delivery.rules import Row, address, must_look, references, resolve, to_write
+from crm_sms.delivery.rules import (
+    Row,
+    address,
+    must_look,
+    references,
+    resolve,
+    sent_with,
+    to_write,
+)
 from crm_sms.records import (
     DesiredField,
     Found,
@@ -189,6 +198,27 @@ def test_the_decision_needs_no_more_than_the_look_asked_for(
         if given_row.key_field and not given_row.crm_id and not given_row.create_only:
             seen = None  # nobody has made it yet
         assert to_write(given_row, None) == to_write(given_row, seen)
+
+
+# ── What may be in the CRM then ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("rule", WriteRule)
+def test_only_what_people_may_edit_is_kept_as_sent(rule: WriteRule) -> None:
+    """Nothing is compared with it under the other rules."""
+    marks = [fingerprint("cut…")] if rule is UNTIL_EDITED else None
+    assert sent_with(row(rule, "cut…"), {"f": "cut…"}).get("f") == marks
+
+
+@given(st.lists(values, max_size=6))
+def test_every_value_that_went_out_is_kept_once(sent: list[Scalar]) -> None:
+    """However often and in whatever order; a field that does not go out adds nothing."""
+    given_row = row(UNTIL_EDITED)
+    for value in sent:
+        given_row = replace(given_row, sent=sent_with(given_row, {"f": value}))
+        assert sent_with(given_row, {}) == given_row.sent
+    marks = list(dict.fromkeys(map(fingerprint, sent)))
+    assert given_row.sent == ({"f": marks} if marks else {})
 
 
 # ── By which key ─────────────────────────────────────────────────────────────────────────────────

@@ -55,6 +55,8 @@ POINTS = [
     ("deliver", "meta:after"),
     ("deliver", "deliver.claim:before"),
     ("deliver", "deliver.claim:after"),
+    ("deliver", "deliver.leave:before"),
+    ("deliver", "deliver.leave:after"),
     ("deliver", "deliver.settle:before"),
     ("deliver", "deliver.settle:after"),
     ("deliver", "deliver.claim:after=2"),

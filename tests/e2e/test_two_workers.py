@@ -141,7 +141,7 @@ def test_rows_of_an_account_under_way_wait_for_it(postgres_world: World) -> None
     first = Turn(**{name: getattr(turn, name) for name in Turn.__slots__} | {"holder": "1"})
     with world.app.ledger.write("deliver.claim") as connection:
         mine = candidates(connection, first)
-        claim(world.app.ledger, connection, first, mine)
+        claim(connection, first, mine)
     world.receive(world.outbound(number(2), "SM2"), world.outbound(number(3), "SM3"))
     world.process()
     world.advance(61)

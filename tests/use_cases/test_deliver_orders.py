@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from crm_sms.delivery.fit import cut
 from crm_sms.records import (
     DesiredField,
     DesiredRecord,
@@ -59,9 +60,11 @@ class Play(RuleBasedStateMachine):
         self.office = type(self).new_office()
         self.crm = self.office.crm
         self.crm.watch = self.judge
+        self.crm.lengths = {"u": 8}
         self.number = 0
         self.wanted = 0
         self.edits = 0
+        self.edited: set[str] = set()
         self.undone: list[str] = []
 
     @property
@@ -89,7 +92,7 @@ class Play(RuleBasedStateMachine):
             "a": DesiredField(f"ours {n}"),
             "o": DesiredField(f"once {n}", WriteRule.ONCE),
             "e": DesiredField(f"empty {n}", WriteRule.IF_EMPTY),
-            "u": DesiredField(f"until {n}", WriteRule.UNTIL_EDITED),
+            "u": DesiredField(f"{n} until edited", WriteRule.UNTIL_EDITED),
         }
         self.office.want(
             DesiredRecord("small", "Text", "k", Lane.TIMELINE, fields, "Key", partition="p")
@@ -138,6 +141,7 @@ class Play(RuleBasedStateMachine):
         """Where the rule lets them."""
         if self.text:
             self.edits += 1
+            self.edited.add(name)
             self.crm.edit(self.text, name, f"rep {self.edits}")
 
     @rule()
@@ -166,6 +170,8 @@ class Play(RuleBasedStateMachine):
         if self.wanted:
             assert self.text.fields["a"] == f"ours {self.wanted}"
             assert self.text.by["a"] == "us"
+            if "u" not in self.edited:
+                assert self.text.fields["u"] == cut(f"{self.wanted} until edited", 8)
         self.nothing_of_a_person_is_undone()
         self.nothing_is_made_twice()
         self.office.ledger.close()
@@ -174,8 +180,9 @@ class Play(RuleBasedStateMachine):
 def test_whatever_happens_our_values_arrive_and_theirs_stay(
     new_office: Callable[[], Any],
 ) -> None:
-    """Fields that are ours end with our last value; the others never undo a person's edit that
-    was there to be seen; nothing is made twice, nor after it was deleted."""
+    """Fields that are ours end with our last value, cut to their length, and so does one that
+    nobody edited; the others never undo a person's edit that was there to be seen; nothing is made
+    twice, nor after it was deleted."""
     run_state_machine_as_test(
         type("Played", (Play,), {"new_office": staticmethod(new_office)}),
         settings=settings(

@@ -58,7 +58,7 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
         rows = _ready(connection, turn)
         if rows:
             turn = replace(turn, holder=_opened(delivery, connection, turn, len(rows)))
-            claim(ledger, connection, turn, rows)
+            claim(connection, turn, rows)
     return turn, rows
 
 

@@ -8,15 +8,16 @@ from datetime import timedelta
 
 import structlog
 
-from crm_sms.delivery.chunks import Request, pack
+from crm_sms.delivery.chunks import Request
 from crm_sms.errors import AccessRefused, StoreUnavailable, TryLater
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
 from crm_sms.use_cases.deliver.finishing import finish, give_back
+from crm_sms.use_cases.deliver.leaving import leave
 from crm_sms.use_cases.deliver.pausing import Throttle, last_throttle
-from crm_sms.use_cases.deliver.preparing import Work, decide, look, prepare, ready_first
+from crm_sms.use_cases.deliver.preparing import Prepared, Work, decide, look, prepare, ready_first
 from crm_sms.use_cases.deliver.settling import Settled, settlement
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 from crm_sms.use_cases.descriptions import forget_described
@@ -86,7 +87,7 @@ def _send(
     work = decide(delivery, prepared, look(delivery, prepared))
     calls = 0
     if work.parcels:
-        throttle, calls = _write(delivery, turn, throttle, work)
+        throttle, calls = _write(delivery, turn, throttle, prepared, work)
     now = delivery.clock()
     silent = throttle.pace.failures > 0
     settled = [
@@ -100,12 +101,20 @@ def _send(
     return not throttle.pace.failures
 
 
-def _write(delivery: Delivery, turn: Turn, throttle: Throttle, work: Work) -> tuple[Throttle, int]:
+def _write(
+    delivery: Delivery,
+    turn: Turn,
+    throttle: Throttle,
+    prepared: Sequence[Prepared],
+    work: Work,
+) -> tuple[Throttle, int]:
     """One request; its outcomes go to `work`."""
+    request = leave(delivery, turn, prepared, work, throttle.pace.rows)
     limits, started = delivery.crm.limits, delivery.clock()
     if started + timedelta(seconds=limits.write_timeout_s) >= turn.lease_until:
         raise TryLater("looking up took too long for this lease")
-    request = pack(work.parcels, limits, throttle.pace.rows)
+    if not request.chunks:
+        return throttle, 0
     result = delivery.crm.write(request.chunks)
     work.outcomes |= _by_id(request, result.outcomes)
     ended = delivery.clock()
