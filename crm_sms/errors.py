@@ -19,6 +19,11 @@ Messages say what was wrong, where, and what to do; they hold no secrets, bodies
 """
 
 
+def reason(error: OSError) -> str:
+    """Why the system refused, without the arguments that Python may add in parentheses."""
+    return (error.strerror or str(error)).partition(" (")[0]
+
+
 class CrmSmsError(Exception):
     """The root of every error crm-sms raises on purpose."""
 

@@ -41,6 +41,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # sets paragraphs anew; "rich" breaks them where the source does
     pretty_exceptions_enable=False,
     help="Puts text messages on the records of your CRM.",
     epilog="Ends with 0 if all was done, 1 if something failed, 2 if it was called wrongly, 3 if "
@@ -62,15 +63,30 @@ for group in (
     group.add_to(app)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"crm-sms {version('crm-sms')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _everywhere(
     ctx: typer.Context,
     folder: Annotated[
         Path,
         typer.Option(
-            help="Where crm-sms.toml and .env are.", exists=True, file_okay=False, show_default="."
+            help="Where crm-sms.toml and .env are; by default the current folder.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
         ),
     ] = Path(),
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
 ) -> None:
     ctx.obj = folder
 

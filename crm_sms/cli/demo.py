@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crm_sms.cli.screen import FAILED, AsJson, answer, bars, table
+from crm_sms.cli.screen import FAILED, AsJson, answer, bars, many, table
 from crm_sms.demo.words import DEFAULT_PEOPLE, DEFAULT_SEED, LEAST_PEOPLE
 
 if TYPE_CHECKING:
@@ -93,18 +93,27 @@ def _shown(played: Performance, serve: bool) -> Iterator[object]:
 
 
 def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Every figure; what is made of several in one line."""
     for name, value in document.items():
         if isinstance(value, Mapping) and name != "checks":
-            yield name.replace("_", " "), "; ".join(_parts(value))
+            yield from _parts(_words(name), value)
         elif isinstance(value, int | float):
-            yield name.replace("_", " "), value
+            yield _words(name), value
 
 
-def _parts(values: Mapping[str, Any]) -> Iterator[str]:
+def _parts(what: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """One line for all figures, and one for each part that is made of several again."""
+    plain = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    if plain:
+        yield what, "; ".join(f"{_words(name)}: {value}" for name, value in plain.items())
     for name, value in values.items():
-        shown = " ".join(_parts(value)) if isinstance(value, Mapping) else value
-        yield f"{name.replace('_', ' ')}: {shown}"
+        if name not in plain:
+            yield from _parts(f"{what}, {_words(name)}", value)
+
+
+def _words(name: str) -> str:
+    """`tasks_created` as people read it; seconds are put in parentheses."""
+    seconds = name.endswith("_s")
+    return name.removesuffix("_s").replace("_", " ") + (" (s)" if seconds else "")
 
 
 def _word(ok: bool) -> str:
@@ -113,7 +122,8 @@ def _word(ok: bool) -> str:
 
 def _wrong(differences: Sequence[str]) -> Iterator[str]:
     if differences:
-        yield f"{len(differences)} things are not as they must be:"
+        wrong = "thing is not as it must be", "things are not as they must be"
+        yield f"{many(len(differences), *wrong)}:"
     yield from differences[:_MOST_SHOWN]
     if len(differences) > _MOST_SHOWN:
         yield f"and {len(differences) - _MOST_SHOWN} more; all of them with --json"

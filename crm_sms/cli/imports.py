@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_sms.cli.installation import installation, wake
-from crm_sms.cli.screen import PARKED, AsJson, answer, bars, complain, table
+from crm_sms.cli.screen import PARKED, AsJson, answer, bars, complain, many, table
 
 if TYPE_CHECKING:
     from crm_sms.use_cases.import_texts import ImportReport
@@ -53,7 +53,8 @@ def import_(
             wake(app)
     answer(_document(report, dry_run), as_json, lambda: _shown(report, dry_run))
     if report.refused:
-        complain(f"{len(report.refused)} rows were refused; correct them and import again")
+        refused = many(len(report.refused), "row was", "rows were")
+        complain(f"{refused} refused; correct them and import again")
         raise typer.Exit(PARKED)
 
 

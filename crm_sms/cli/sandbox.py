@@ -16,7 +16,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 8010,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")
+    ] = 8010,
     bare: Annotated[
         bool, typer.Option("--bare", help="A CRM without the default mapping's fields.")
     ] = False,
@@ -25,7 +27,7 @@ def sandbox(
     ] = None,
 ) -> None:
     """Serve a CRM and a provider to try things against, on this machine only, until Ctrl-C."""
-    from crm_sms.errors import BadSettings
+    from crm_sms.errors import BadSettings, reason
 
     with needs("sandbox", "crm-sms sandbox"):
         from crm_sms.sandbox.server import LOOPBACK, serve
@@ -33,6 +35,6 @@ def sandbox(
         serve(LOOPBACK, port, clock=clock, bare=bare, announce=lambda url: print(url, flush=True))
     except OSError as error:
         raise BadSettings(
-            f"port {port} cannot be taken ({error.strerror}); stop what listens there, or give "
+            f"port {port} cannot be taken ({reason(error)}); stop what listens there, or give "
             "another --port"
         ) from error

@@ -80,13 +80,35 @@ def cell(value: object) -> str:
     return str(value.value if isinstance(value, Enum) else value)
 
 
+def many(count: int, one: str, more: str) -> str:
+    """A count with its words: `1 text`, `2 texts`."""
+    return f"{count} {one if count == 1 else more}"
+
+
+_NOUNS = {
+    "calls": ("call", "calls"),
+    "events": ("event", "events"),
+    "messages": ("message", "messages"),
+    "opt_outs": ("opt-out", "opt-outs"),
+    "records": ("record", "records"),
+    "requests": ("request", "requests"),
+    "rows": ("row", "rows"),
+}
+"""Fields of reports that are called differently where there is only one."""
+
+
 def counted(report: object) -> str:
     """A report's counts in one line, those that are zero left out: `3 done, 1 parked`."""
     names = [field.name for field in dataclasses.fields(report)]  # type: ignore[arg-type]
-    values = {name.replace("_", " "): getattr(report, name) for name in names}
+    values = {name: getattr(report, name) for name in names}
     sums = {n: sum(v.values()) if isinstance(v, Mapping) else v for n, v in values.items()}
-    found = [f"{value} {name}" for name, value in sums.items() if isinstance(value, int) and value]
+    found = [_count(name, v) for name, v in sums.items() if isinstance(v, int) and v]
     return ", ".join(found) or "nothing to do"
+
+
+def _count(name: str, value: int) -> str:
+    word = name.replace("_", " ")
+    return many(value, *_NOUNS.get(name, (word, word)))
 
 
 Bars = Callable[[str, int, "int | None"], None]

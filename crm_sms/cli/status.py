@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from crm_sms.cli.installation import installation
-from crm_sms.cli.screen import PARKED, AsJson, answer, cell, table
+from crm_sms.cli.screen import PARKED, AsJson, answer, cell, many, table
 
 if TYPE_CHECKING:
     from crm_sms.use_cases.status import CrmStatus, LastRequest, Status
@@ -36,8 +36,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 def _shown(found: Status) -> Iterator[object]:
     since = f", the oldest since {_ago(found.inbox_since, found.at)}" if found.inbox_since else ""
-    yield f"inbox: {found.inbox} events wait{since}"
-    yield f"suppressions: {found.suppressions} numbers said no"
+    yield f"inbox: {many(found.inbox, 'event waits', 'events wait')}{since}"
+    yield f"suppressions: {many(found.suppressions, 'number', 'numbers')} said no"
     for name, crm in found.crms.items():
         yield f"\n{name}"
         yield from _crm(crm, found.at)
@@ -68,7 +68,7 @@ def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
 def _request(last: LastRequest | None, at: datetime) -> str:
     if last is None:
         return "none yet"
-    when = f"{_ago(last.started_at, at)}, {last.rows} rows"
+    when = f"{_ago(last.started_at, at)}, {many(last.rows, 'row', 'rows')}"
     if last.ended_at is None:
         return f"{when}, under way or cut off"
     return f"{when}: {last.done or 0} done, {last.unclear or 0} unclear, {last.parked or 0} parked"

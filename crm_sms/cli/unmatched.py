@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_sms.cli.installation import installation, wake
-from crm_sms.cli.screen import AsJson, answer, table
+from crm_sms.cli.screen import AsJson, answer, many, table
 from crm_sms.phone import masked
 
 if TYPE_CHECKING:
@@ -108,4 +108,5 @@ def assign(
         )
         wake(app)
     person = f"{done.person.kind} {done.person.name} {done.person.id}"
-    answer(done, as_json, lambda: [f"{done.texts} texts go to {person} in {done.crm}"])
+    texts = many(done.texts, "text goes", "texts go")
+    answer(done, as_json, lambda: [f"{texts} to {person} in {done.crm}"])

@@ -23,7 +23,7 @@ from crm_sms.bootstrap import App, installation
 from crm_sms.demo.org import Ids, fill
 from crm_sms.demo.words import Script
 from crm_sms.engine.wake import wake_of
-from crm_sms.errors import BadSettings, StoreUnavailable
+from crm_sms.errors import BadSettings, StoreUnavailable, reason
 from crm_sms.ledger import schema
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.server import LOOPBACK, Sandbox, listen, running
@@ -99,7 +99,7 @@ def _taken(stack: ExitStack, port: int, take: Callable[[int], AbstractContextMan
         return stack.enter_context(take(port))
     except OSError as error:
         raise BadSettings(
-            f"port {port} cannot be taken ({error.strerror}): stop what listens there"
+            f"port {port} cannot be taken ({reason(error)}): stop what listens there"
         ) from error
 
 

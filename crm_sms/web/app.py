@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from crm_sms.bootstrap import App, opt_out_rules
-from crm_sms.errors import BadSettings
+from crm_sms.errors import BadSettings, reason
 from crm_sms.ledger import schema
 from crm_sms.settings import WebSettings
 from crm_sms.use_cases import receive
@@ -105,7 +105,7 @@ def _listening(web: WebSettings) -> socket.socket:
         return socket.create_server((web.host, web.port), family=family, backlog=2048)
     except OSError as error:
         raise BadSettings(
-            f"web.host, web.port: {web.host}:{web.port} cannot be taken ({error.strerror}); "
+            f"web.host, web.port: {web.host}:{web.port} cannot be taken ({reason(error)}); "
             "stop what listens there, or set another one"
         ) from error
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_help_works(anywhere: Any, path: tuple[str, ...]) -> None:
             assert parameter.opts[0] in answer.out
 
 
+def test_help_is_set_as_paragraphs(anywhere: Any) -> None:
+    """Not broken where the source is, and with defaults as people would say them."""
+    text = anywhere("demo", "--help", COLUMNS="80").out
+    assert "machine. For thirteen days the CRM is down; then it returns, the backlog" in text
+    assert "(.)" not in anywhere("--help").out
+    assert "the current folder" in anywhere("--help").out
+
+
+def test_the_version_is_that_of_the_package(anywhere: Any) -> None:
+    """What a report of an error needs first."""
+    answer = anywhere("--version")
+    assert (answer.code, answer.out) == (0, f"crm-sms {version('crm-sms')}\n")
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=spelt)
 def test_every_command_is_documented(path: tuple[str, ...]) -> None:
     """In a section of its own, with every option, and an example that can be pasted."""
@@ -98,6 +113,7 @@ def test_nothing_else_is_documented() -> None:
     """A command that went away leaves the page."""
     assert set(SECTIONS) == {spelt(path) for path in COMMANDS}
     assert "`--folder" in PAGE
+    assert "`--version" in PAGE
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=spelt)

@@ -75,7 +75,7 @@ def test_refused_rows_are_named_with_their_reason(crm_sms: Any, export: Path) ->
     answer = crm_sms("import", "twilio", export)
     assert answer.code == 3
     assert "3 stored" in answer.out
-    assert "1 rows were refused" in answer.err
+    assert "1 row was refused" in answer.err
     [refused] = crm_sms("import", "twilio", export, "--json").json["refused"]
     assert refused["row"] == 4
     assert refused["reason"]

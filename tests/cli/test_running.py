@@ -22,7 +22,7 @@ def test_people_come_into_the_mirror(crm_sms: Any, world: World) -> None:
 def test_process_and_deliver_follow_each_other(crm_sms: Any, world: World, contact: str) -> None:
     """A reply becomes a task; until its window ends there is nothing to deliver."""
     world.receive(world.reply(NUMBER, "SM1"))
-    assert crm_sms("process").out == "process: 1 events, 1 messages, 4 records\n"
+    assert crm_sms("process").out == "process: 1 event, 1 message, 4 records\n"
     assert crm_sms("deliver").out == "deliver salesforce: nothing to do\n"
     world.advance(61)
     done = crm_sms("deliver", "--json").json["deliver"]["salesforce"]["report"]

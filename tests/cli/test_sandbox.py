@@ -63,4 +63,11 @@ def test_a_port_that_is_taken_is_a_clear_failure(anywhere: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         answer = anywhere("sandbox", "--port", taken.getsockname()[1])
     assert answer.code == 1
+    assert "(Address already in use);" in answer.err
     assert "give another --port" in answer.err
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_wrong_usage(anywhere: Any, port: int) -> None:
+    """Not a stack trace."""
+    assert anywhere("sandbox", "--port", port).code == 2

@@ -13,6 +13,7 @@ from crm_sms.cli.screen import answer, bars, cell, counted, table
 from crm_sms.records import Reason
 from crm_sms.testing.world import World
 from crm_sms.use_cases.deliver import DeliveryReport
+from crm_sms.use_cases.process import ProcessReport
 from crm_sms.use_cases.sync_people import SyncReport
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -68,8 +69,10 @@ def test_a_table_keeps_brackets(capsys: pytest.CaptureFixture[str]) -> None:
     ("report", "line"),
     [
         (DeliveryReport(), "nothing to do"),
-        (DeliveryReport(requests=1, done=3, failed="x", paused_until=NOON), "1 requests, 3 done"),
+        (DeliveryReport(requests=1, done=3, failed="x", paused_until=NOON), "1 request, 3 done"),
         (SyncReport(rows={"owners": 2, "tasks": 3}, written_back=1), "5 rows, 1 written back"),
+        (SyncReport(rows={"owners": 1}, opt_outs=1, calls=2), "1 row, 2 calls, 1 opt-out"),
+        (ProcessReport(events=1, messages=1, records=2), "1 event, 1 message, 2 records"),
     ],
 )
 def test_a_report_in_one_line(report: object, line: str) -> None:

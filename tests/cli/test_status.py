@@ -26,7 +26,7 @@ def test_ages_are_told_in_words(crm_sms: Any, world: World, contact: str) -> Non
     world.receive(world.reply(NUMBER, "SM2"))
     world.advance(7200)
     text = crm_sms("status").out
-    assert "inbox: 1 events wait, the oldest since 2 h ago" in text
+    assert "inbox: 1 event waits, the oldest since 2 h ago" in text
     assert "people:Contact 2 h ago" in text
     document = crm_sms("status", "--json").json
     assert (document["inbox"], document["inbox_since"]) == (1, began.isoformat())

@@ -208,6 +208,19 @@ def test_a_difference_is_shown_and_ends_with_1(failing: Performance) -> None:
     assert "statuses: place 19\nand 10 more" in done.stdout
 
 
+def test_each_figure_is_a_line(failing: Performance) -> None:
+    """What is made of several figures too; what is made of such in one line each."""
+    lines = CliRunner().invoke(app, ["demo"], env={"COLUMNS": "200"}).stdout.splitlines()
+    shown = dict(line.strip().split("  ", 1) for line in lines if "  " in line.strip())
+    figures = {name: value.strip() for name, value in shown.items()}
+    calls = failing.result.document["api_calls_by"]
+    wanted = f"writes and look ups: {calls['writes_and_look_ups']}; mirror: {calls['mirror']}"
+    assert figures["api calls by"] == wanted
+    assert figures["elapsed (s)"]
+    for kind in ("simulated", "real"):
+        assert figures[f"reply to task (s), {kind}"].startswith("replies: ")
+
+
 def test_json_has_every_difference(failing: Performance) -> None:
     """Machines get all of them, and the exit code too."""
     done = CliRunner().invoke(app, ["demo", "--json"])
