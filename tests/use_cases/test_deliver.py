@@ -99,6 +99,31 @@ def test_a_lost_lease_is_taken_over_and_settled_by_whoever_took_it(office: Any) 
     assert office.crm.living("Text", "k").fields["a"] == "new"
 
 
+def test_an_answer_that_comes_after_everything_else_teaches_nothing(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker slept while another one took the row, wrote something newer and was done:
+    what it last wrote is not what the CRM holds, and the old value is written when it is wanted."""
+    due(office, record("k", a="old"))
+    real = office.crm.write
+
+    def slow(chunks: Any) -> Any:
+        monkeypatch.undo()
+        answer = real(chunks)
+        office.want(record("k", a="new"))
+        for _ in range(2):
+            office.crm.advance(LATE_S + LEASE_S)
+            deliver_once(office.delivery("w2"))
+        assert office.rows() == []
+        return answer
+
+    monkeypatch.setattr(office.crm, "write", slow)
+    office.deliver(most_requests=1)
+    due(office, record("k", a="old"))
+    office.deliver()
+    assert office.crm.living("Text", "k").fields["a"] == "old"
+
+
 def deliver_once(delivery: Any) -> Any:
     """One request of another worker."""
     from crm_sms.use_cases.deliver import deliver
