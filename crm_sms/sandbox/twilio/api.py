@@ -39,7 +39,8 @@ async def _create(twilio: Twilio, account: Account, request: Request) -> Answer:
 
 async def _list(twilio: Twilio, account: Account, request: Request) -> Answer:
     texts = twilio.texts_of(account.sid)
-    return 200, list_messages(account.sid, texts, request.query_params)
+    shifted = twilio.rules.shifts()
+    return 200, list_messages(account.sid, texts, request.query_params, shifted=shifted)
 
 
 async def _fetch(twilio: Twilio, account: Account, request: Request) -> Answer:

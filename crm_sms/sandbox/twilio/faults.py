@@ -13,6 +13,10 @@ from crm_sms.sandbox.twilio.orders import Fault
 #: request was carried out, the others before.
 OF_THE_API = {"rate_limited": 20429, "unavailable": 20503, "server_error": 20500, "dropped": 20500}
 
+#: Pages of a list are found by their number: what comes in between two moves the rest back.
+SHIFTED = "shifted"
+_OF_ANSWERS = {*OF_THE_API, SHIFTED}
+
 
 class Rule:
     """A fault with its own randomness, so that the same seed spoils the same callbacks."""
@@ -60,7 +64,7 @@ class Rules:
         """
         callbacks = [callback]
         for rule in self.rules:
-            if rule.fault.fault not in OF_THE_API:
+            if rule.fault.fault not in _OF_ANSWERS:
                 callbacks = [c for each in callbacks for c in _after(rule, each)]
         return callbacks
 
@@ -70,6 +74,10 @@ class Rules:
             if rule.fault.fault in OF_THE_API and rule.strikes(method):
                 return rule.fault.fault
         return None
+
+    def shifts(self) -> bool:
+        """Whether a page of a list is found by its number."""
+        return any([rule.strikes("GET") for rule in self.rules if rule.fault.fault == SHIFTED])
 
 
 def _after(rule: Rule, callback: Callback) -> list[Callback]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from crm_sms.sandbox.twilio.errors import Refused
+from crm_sms.sandbox.twilio.parameters import INSTANT
 from crm_sms.sandbox.twilio.texts import API_VERSION, Text, resource
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FILTERS = ("To", "From", "DateSent", "DateSent<", "DateSent>")
 
 
@@ -25,11 +28,15 @@ class Page:
     after: str | None
 
 
-def list_messages(account_sid: str, texts: Iterable[Text], query: Mapping[str, str]) -> Any:
-    """The list's JSON: newest first. Texts that come in while pages are read move no page."""
+def list_messages(
+    account_sid: str, texts: Iterable[Text], query: Mapping[str, str], *, shifted: bool = False
+) -> Any:
+    """The list's JSON: newest first. Texts that come in while pages are read move no page, unless
+    `shifted`: then a page is found by its number, and what came in moves the rest back."""
     page = read_page(query)
-    matching = sorted(filter(_filter(query), texts), key=lambda text: -text.number)
-    start = _start(matching, page)
+    newest_first = sorted(texts, key=lambda text: -text.number)
+    matching = list(filter(_filter(query), newest_first))
+    start = page.number * page.size if shifted else _start(newest_first, matching, page)
     shown = matching[start : start + page.size]
     more = len(matching) > start + len(shown)
     path = f"/{API_VERSION}/Accounts/{account_sid}/Messages.json"
@@ -74,13 +81,14 @@ def _integer(query: Mapping[str, str], name: str, default: int) -> int:
     return int(value) if value else default
 
 
-def _start(matching: list[Text], page: Page) -> int:
+def _start(newest_first: list[Text], matching: list[Text], page: Page) -> int:
+    """Behind the text of the token, also if the filter has let go of that one meanwhile."""
     if page.after is None:
         return 0
-    for index, text in enumerate(matching):
-        if text.sid == page.after:
-            return index + 1
-    raise Refused(20001, "PageToken")
+    last = next((text.number for text in newest_first if text.sid == page.after), None)
+    if last is None:
+        raise Refused(20001, "PageToken")
+    return sum(text.number >= last for text in matching)
 
 
 def _previous(matching: list[Text], start: int, page: Page, uri: Any) -> str | None:
@@ -111,9 +119,12 @@ def _filter(query: Mapping[str, str]) -> Any:
 
 
 def _instant(query: Mapping[str, str], name: str) -> datetime | None:
+    """A date is its midnight. Twilio also takes instants in other spellings."""
     value = query.get(name)
     if not value:
         return None
+    if not (_DATE.fullmatch(value) or INSTANT.fullmatch(value)):
+        raise Refused(20001, name)
     try:
         instant = datetime.fromisoformat(value)
     except ValueError:

@@ -98,7 +98,7 @@ class Fault(Order):
 
     fault: Literal[
         "lost", "late", "doubled", "reordered", "truncated", "wrong_signature",
-        "rate_limited", "unavailable", "server_error", "dropped",
+        "rate_limited", "unavailable", "server_error", "dropped", "shifted",
     ]  # fmt: skip
     seconds: NonNegativeFloat = 60
     share: Annotated[float, Field(ge=0, le=1)] = 1

@@ -75,6 +75,17 @@ def test_truncated(sandbox: Sandbox, customer) -> None:
     assert not validator.validate(customer.url + hit.path, hit.form, signature)
 
 
+def test_shifted(sandbox: Sandbox, client: Any) -> None:
+    """A text that comes in between two pages moves the list: its last text is there twice."""
+    for body in "abc":
+        sandbox.twilio.send(SendText(to=TO, from_=FROM, body=body))
+    sandbox.twilio.add_fault(Fault(fault="shifted"))
+    pages = [client.messages.page(page_size=2)]
+    sandbox.twilio.send(SendText(to=TO, from_=FROM, body="d"))
+    pages += [pages[0].next_page()]
+    assert [[message.body for message in page] for page in pages] == [["c", "b"], ["b", "a"]]
+
+
 def test_wrong_signature(sandbox: Sandbox, customer) -> None:
     """The body is right, and signed with another token."""
     assert _play(sandbox, customer, Fault(fault="wrong_signature", match="sent")) == ALL

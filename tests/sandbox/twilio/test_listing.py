@@ -68,6 +68,43 @@ def test_new_texts_move_no_page(count: int, size: int, new: int) -> None:
     assert [body for page in pages for body in page] == [str(n) for n in reversed(range(count))]
 
 
+def test_shifted_pages_repeat_what_new_texts_moved_back() -> None:
+    """Found by its number, a page holds again what slid down from the one before; nothing is
+    left out."""
+    texts = [_text(n) for n in range(5)]
+    first = list_messages(ACCOUNT, texts, {"PageSize": "2"}, shifted=True)
+    texts.append(_text(5))
+    second = list_messages(ACCOUNT, texts, _query(first["next_page_uri"]), shifted=True)
+    third = list_messages(ACCOUNT, texts, _query(second["next_page_uri"]), shifted=True)
+    pages = [[message["body"] for message in page["messages"]] for page in (first, second, third)]
+    assert pages == [["4", "3"], ["3", "2"], ["1", "0"]]
+
+
+def test_a_token_outlives_its_text_in_the_filter() -> None:
+    """The next page goes on behind that text, also if it has been sent out of the filter's time."""
+    texts = [_text(n) for n in range(5)]
+    query = {"PageSize": "2", "DateSent<": (START + timedelta(hours=1)).isoformat()}
+    first = list_messages(ACCOUNT, texts, query)
+    texts[3].sent = START + timedelta(hours=2)
+    second = list_messages(ACCOUNT, texts, _query(first["next_page_uri"]))
+    assert [message["body"] for message in second["messages"]] == ["2", "1"]
+
+
+def test_a_token_of_no_text_is_refused() -> None:
+    """Also one whose text was deleted; what Twilio does then is not known."""
+    with pytest.raises(Refused, match="PageToken"):
+        list_messages(ACCOUNT, [_text(1)], {"Page": "1", "PageToken": f"PASM{9:032x}"})
+
+
+@pytest.mark.parametrize(
+    "value", ["20260302", "2026-W10-1", "2026-03-02T09:00:00", "2026-03-02 09:00:00Z", "2026-02-30"]
+)
+def test_a_date_that_is_none(value: str) -> None:
+    """Only what Twilio's OpenAPI calls a date or an instant."""
+    with pytest.raises(Refused, match="DateSent"):
+        list_messages(ACCOUNT, [], {"DateSent>": value})
+
+
 @given(st.integers(0, 30), st.integers(1, 10))
 def test_previous_pages_lead_back(count: int, size: int) -> None:
     """From the last page back to the first, the same texts in reverse."""
