@@ -70,10 +70,10 @@ class SendOutcome:
 class ExportRow:
     """One row of a provider's export: an event, or why the row was refused, never both.
 
-    `number` is the row's place in the file, counted from 1.
+    `place` is where an admin finds the row in the file, such as `line 17`, counted from 1.
     """
 
-    number: int
+    place: str
     event: Event | None = None
     refused: str = ""
 
@@ -100,6 +100,22 @@ class SmsProvider(Protocol):
     def read_export(self, path: Path) -> Iterator[ExportRow]:
         """The events in a file that the provider exported, row by row, in constant memory where
         the format allows it. Raises Unreadable if the file as a whole is not such an export."""
+        ...
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that can be listed."""
+        ...
+
+    def history(
+        self, account: str, since: datetime, until: datetime, after: str | None = None
+    ) -> Iterator[HistoryPage]:
+        """The provider's own listing of an account's texts of this time, in and out, sent or not,
+        as the snapshots that an export of the same texts gives; nothing if it has no listing.
+
+        Texts may come twice, but none is left out, also while new ones come in. `after` is that of
+        the last page that was kept. Raises AccessRefused or TryLater; only reading is repeated.
+        """
         ...
 
     def callback_url(self, public_url: str, key: str, metadata: Mapping[str, str]) -> str:

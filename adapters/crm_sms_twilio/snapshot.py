@@ -36,7 +36,7 @@ _COLUMNS: Mapping[str, str] = {
     "nummedia": "media",
 }
 
-_MESSAGE_SID = re.compile(r"(SM|MM)\w+", re.ASCII)
+_MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 
@@ -48,11 +48,9 @@ def column_of(name: str) -> str | None:
 def snapshot(row: Mapping[str, str], accounts: Sequence[str], received_at: datetime) -> Event:
     """The event of one row, its names as `column_of` gives them; blank values are absent.
 
-    Raises Unreadable for a row that is no message or whose account nobody knows.
+    Raises Unreadable for a row that is no message, or whose account or time nobody knows.
     """
-    sid = row.get("sid", "")
-    if not _MESSAGE_SID.fullmatch(sid):
-        raise Unreadable("it has no Sid of a message (SM… or MM…); export messages with their Sid")
+    sid = _sid(row)
     word = row.get("status", "")
     direction = _direction(row, word)
     inbound = direction is Direction.INBOUND
@@ -76,10 +74,39 @@ def snapshot(row: Mapping[str, str], accounts: Sequence[str], received_at: datet
         media_count=parse_count(row.get("media")),
         segments=parse_count(row.get("segments")),
         price=parse_cost(row.get("price")),
-        occurred_at=sent_at or parse_instant(row.get("created")),
+        occurred_at=sent_at or _created_at(row, inbound),
         sent_at=None if inbound else sent_at,
     )
     return replace(event, key=f"{sid}:snapshot:{_content(event)}")
+
+
+def _sid(row: Mapping[str, str]) -> str:
+    """Under a Sid that was cut, or written anew by a spreadsheet, the text would be another one."""
+    sid = row.get("sid")
+    if sid is None:
+        raise Unreadable("it has no Sid; export messages with their Sid")
+    if not _MESSAGE_SID.fullmatch(sid):
+        raise Unreadable(
+            "its Sid is not that of a message: SM or MM and 32 hexadecimal digits; "
+            "give the file as Twilio exported it"
+        )
+    return sid
+
+
+def _created_at(row: Mapping[str, str], inbound: bool) -> datetime | None:
+    """The time of a text that has no time of sending; None for one that was never sent.
+
+    An unknown time would become that of the import, and each reply of long ago a task of today.
+    """
+    created_at = parse_instant(row.get("created"))
+    if created_at is None and ("sent" in row or "created" in row):
+        raise Unreadable(
+            "its time has no zone, or is none; give the file as Twilio exported it, not as a "
+            "spreadsheet saved it"
+        )
+    if created_at is None and inbound:
+        raise Unreadable("it has no time; export replies with their SentDate or DateSent")
+    return created_at
 
 
 def _direction(row: Mapping[str, str], word: str) -> Direction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from crm_sms.cli.installation import installation, wake
 from crm_sms.cli.screen import PARKED, AsJson, answer, bars, complain, many, table
 
 if TYPE_CHECKING:
+    from crm_sms.ports import ExportRow
     from crm_sms.use_cases.import_texts import ImportReport
 
 
@@ -63,26 +64,41 @@ def _document(report: ImportReport, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "rows": report.rows,
         "new": report.new,
+        "new_texts": report.new_texts,
         "duplicates": report.duplicates,
         "opt_outs": report.opt_outs,
         "kinds": [
-            {"kind": kind, "direction": direction, "status": status or None, "rows": rows}
-            for (kind, direction, status), rows in sorted(report.sorts.items())
+            {"direction": direction, "status": status or None, "rows": rows}
+            for (direction, status), rows in sorted(report.sorts.items())
         ],
-        "refused": [{"row": row.number, "reason": row.refused} for row in report.refused],
+        "refused": [{"place": row.place, "reason": row.refused} for row in report.refused],
     }
 
 
+_MOST_SHOWN = 20
+_SENT_OR_REPLY = {"outbound": "sent", "inbound": "reply"}
+
+
 def _shown(report: ImportReport, dry_run: bool) -> Iterator[object]:
-    would = "would be " if dry_run else ""
-    yield f"{report.rows} rows: {report.new} {would}stored, {report.duplicates} known already"
-    yield f"{report.opt_outs} opt-outs among the new ones"
-    yield table(
-        "kind",
-        "direction",
-        "status",
-        "rows",
-        rows=[(*sort, rows) for sort, rows in sorted(report.sorts.items())],
-    )
-    if report.refused:
-        yield table("row", "refused because", rows=[(r.number, r.refused) for r in report.refused])
+    if dry_run:
+        yield "dry run: nothing is stored"
+    counts = {
+        "new texts": report.new_texts,
+        "known texts that learn something": report.new - report.new_texts,
+        "known already": report.duplicates,
+        "refused": len(report.refused),
+        "opt-outs among the new": report.opt_outs,
+    }
+    yield table("texts in the file", "", rows=counts.items())
+    sorts = sorted(report.sorts.items())
+    rows = [(_SENT_OR_REPLY[direction], status, rows) for (direction, status), rows in sorts]
+    yield table("of these", "status", "", rows=rows)
+    yield from _refused(report.refused)
+
+
+def _refused(rows: Sequence[ExportRow]) -> Iterator[object]:
+    if rows:
+        shown = [(row.place, row.refused) for row in rows[:_MOST_SHOWN]]
+        yield table("refused", "because", rows=shown)
+    if len(rows) > _MOST_SHOWN:
+        yield f"and {len(rows) - _MOST_SHOWN} more; all of them with --json"

@@ -84,6 +84,12 @@ def known(connection: Connection, new: Sequence[Event]) -> set[Place]:
     return wanted & {(row[0], row[1], row[2]) for row in connection.execute(found)}
 
 
+def heard_of(connection: Connection, texts: Collection[str]) -> set[str]:
+    """Those of these texts, by `text_alias`, that some event speaks of."""
+    found = select(events.c.text).distinct().where(events.c.text.in_(texts))
+    return set(connection.execute(found).scalars())
+
+
 def _insert(ledger: Ledger, connection: Connection, new: Mapping[Place, Event]) -> dict[Place, int]:
     """The numbers of those that were not there yet."""
     if not new:

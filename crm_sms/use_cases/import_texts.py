@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 
 from crm_sms.consent import verdict
 from crm_sms.events import Event, OptOutType
 from crm_sms.ledger import Ledger
-from crm_sms.ledger.facts import known, place
+from crm_sms.ledger.facts import Place, heard_of, known, place, text_alias
 from crm_sms.ledger.storable import storable
 from crm_sms.ports import ExportRow, SmsProvider
 from crm_sms.use_cases.receive import record
@@ -20,21 +21,34 @@ from crm_sms.use_cases.receive import record
 BATCH = 500
 """Rows of one commit: the most that architecture.md allows a write transaction."""
 
-Sort = tuple[str, str, str]
-"""An event's kind, direction and status (empty where it has none)."""
+Sort = tuple[str, str]
+"""A text's direction and status (empty where it has none)."""
+
+
+class _News(Enum):
+    """What a row tells: of a text that nobody spoke of, more of a known one, nothing."""
+
+    TEXT = auto()
+    MORE = auto()
+    NOTHING = auto()
+
+
+_Store = Callable[[Sequence[Event]], list[_News]]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an export held, and what of it was new; the same for a dry run as for the import.
 
-    `opt_outs` counts the new events that suppress a number. `refused` are rows by their number in
-    the file, with the reason each; they are in none of the other counts but `rows`.
+    `new` rows say something that was not known; those among them whose text nobody had spoken of
+    are `new_texts`. `opt_outs` counts the new rows that suppress a number. `refused` are rows by
+    their place in the file, with the reason each; they are in none of the other counts but `rows`.
     """
 
     rows: int
     sorts: Mapping[Sort, int]
     new: int
+    new_texts: int
     duplicates: int
     opt_outs: int
     refused: tuple[ExportRow, ...]
@@ -45,6 +59,7 @@ class _Tally:
     rows: int = 0
     sorts: Counter[Sort] = field(default_factory=Counter)
     new: int = 0
+    new_texts: int = 0
     opt_outs: int = 0
     refused: list[ExportRow] = field(default_factory=list)
 
@@ -53,6 +68,7 @@ class _Tally:
             rows=self.rows,
             sorts=dict(self.sorts),
             new=self.new,
+            new_texts=self.new_texts,
             duplicates=self.sorts.total() - self.new,
             opt_outs=self.opt_outs,
             refused=tuple(self.refused),
@@ -74,7 +90,7 @@ def import_texts(
     holds the keys of the file in memory. Raises Unreadable if the file is no such export.
     """
     tally = _Tally()
-    store = _look_up(ledger) if dry_run else _recorder(ledger, provider, now)
+    store = _looker(ledger) if dry_run else _recorder(ledger, provider, now)
     rows = provider.read_export(path)
     while batch := list(islice(rows, BATCH)):
         _take(tally, provider, batch, store)
@@ -86,38 +102,59 @@ def _take(
     tally: _Tally,
     provider: SmsProvider,
     batch: Sequence[ExportRow],
-    store: Callable[[Sequence[Event]], list[bool]],
+    store: _Store,
 ) -> None:
     events = [storable(row.event) for row in batch if row.event]
-    fresh = [event for event, new in zip(events, store(events), strict=True) if new]
+    news = store(events)
+    fresh = [event for event, said in zip(events, news, strict=True) if said is not _News.NOTHING]
     tally.rows += len(batch)
     tally.refused += [row for row in batch if row.event is None]
     tally.sorts.update(map(_sort, events))
     tally.new += len(fresh)
+    tally.new_texts += news.count(_News.TEXT)
     verdicts = (verdict(event, provider.opt_out_rules) for event in fresh)
     tally.opt_outs += sum(no is not None and no.type is OptOutType.STOP for no in verdicts)
 
 
 def _sort(event: Event) -> Sort:
-    return event.kind.value, event.direction.value, event.status.value if event.status else ""
+    return event.direction.value, event.status.value if event.status else ""
 
 
-def _recorder(
-    ledger: Ledger, provider: SmsProvider, now: datetime
-) -> Callable[[Sequence[Event]], list[bool]]:
+def _recorder(ledger: Ledger, provider: SmsProvider, now: datetime) -> _Store:
     rules = {provider.name: provider.opt_out_rules}
-    return lambda events: record(ledger, rules, events, now, commit="import", give_way=True)
+
+    def store(events: Sequence[Event]) -> list[_News]:
+        with ledger.read() as connection:
+            heard = heard_of(connection, [*map(text_alias, events)])
+        fresh = record(ledger, rules, events, now, commit="import", give_way=True)
+        return list(_news(events, fresh, heard))
+
+    return store
 
 
-def _look_up(ledger: Ledger) -> Callable[[Sequence[Event]], list[bool]]:
-    """Answers as `record` would, from what is stored and what it was asked before."""
-    seen: set[tuple[str, str, str]] = set()
+def _looker(ledger: Ledger) -> _Store:
+    """Answers as a recorder would, from what is stored and what it was asked before."""
+    seen: set[Place] = set()
+    heard: set[str] = set()
 
-    def answers(events: Sequence[Event]) -> Iterator[bool]:
+    def store(events: Sequence[Event]) -> list[_News]:
         with ledger.read() as connection:
             seen.update(known(connection, events))
-        for event in events:
-            yield place(event) not in seen
-            seen.add(place(event))
+            heard.update(heard_of(connection, [*map(text_alias, events)]))
+        return list(_news(events, _unseen(events, seen), heard))
 
-    return lambda events: list(answers(events))
+    return store
+
+
+def _unseen(events: Sequence[Event], seen: set[Place]) -> Iterator[bool]:
+    for event in events:
+        yield place(event) not in seen
+        seen.add(place(event))
+
+
+def _news(events: Sequence[Event], fresh: Iterable[bool], heard: set[str]) -> Iterator[_News]:
+    """What each tells, after those before it: `heard` are the texts that were spoken of."""
+    for event, new in zip(events, fresh, strict=True):
+        text = text_alias(event)
+        yield _News.NOTHING if not new else _News.MORE if text in heard else _News.TEXT
+        heard.add(text)

@@ -46,7 +46,7 @@ def export(tmp_path: Path) -> Path:
 
 
 def test_a_dry_run_counts_and_stores_nothing(crm_sms: Any, world: World, export: Path) -> None:
-    """By kind, direction and status."""
+    """By direction and status."""
     answer = crm_sms("import", "twilio", export, "--dry-run", "--json")
     document = answer.json
     assert answer.code == 3
@@ -74,11 +74,55 @@ def test_refused_rows_are_named_with_their_reason(crm_sms: Any, export: Path) ->
     """The others are stored, and the command ends with 3."""
     answer = crm_sms("import", "twilio", export)
     assert answer.code == 3
-    assert "3 stored" in answer.out
+    assert "stored" not in answer.out
+    assert "line 1, message 4" in answer.out
+    assert "it has no Sid" in answer.out
     assert "1 row was refused" in answer.err
     [refused] = crm_sms("import", "twilio", export, "--json").json["refused"]
-    assert refused["row"] == 4
-    assert refused["reason"]
+    assert refused == {
+        "place": "line 1, message 4",
+        "reason": "it has no Sid; export messages with their Sid",
+    }
+
+
+def lines(text: str) -> list[str]:
+    """What stands on a screen, without what only sets it."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_the_screen_says_what_an_admin_wants_to_know(
+    crm_sms: Any, world: World, export: Path
+) -> None:
+    """What is new, what is known, who said no; in words that are not ours."""
+    world.receive(world.outbound("+12025550123", f"SM{1:032x}"))
+    said = lines(crm_sms("import", "twilio", export, "--dry-run").out)
+    assert said[0] == "dry run: nothing is stored"
+    for line in (
+        "new texts 2",
+        "known texts that learn something 1",
+        "known already 0",
+        "refused 1",
+        "opt-outs among the new 1",
+        "sent delivered 2",
+        "reply received 1",
+    ):
+        assert line in said
+    assert "snapshot" not in " ".join(said)
+    stored = lines(crm_sms("import", "twilio", export).out)
+    assert "dry run: nothing is stored" not in stored
+    assert stored == said[1:]
+    again = lines(crm_sms("import", "twilio", export).out)
+    assert {"new texts 0", "known already 3"} <= set(again)
+
+
+def test_very_many_refused_rows_do_not_fill_the_screen(crm_sms: Any, tmp_path: Path) -> None:
+    """The first ones show what is wrong; the document has all."""
+    path = tmp_path / "cut.csv"
+    path.write_text("\n".join(["Sid,From,To", *(["SM1,a,b"] * 60)]))
+    answer = crm_sms("import", "twilio", path)
+    assert "line 2" in answer.out
+    assert "and 40 more; all of them with --json" in answer.out
+    assert len(crm_sms("import", "twilio", path, "--json").json["refused"]) == 60
 
 
 def test_a_file_that_is_no_export_is_refused(crm_sms: Any, tmp_path: Path) -> None:

@@ -75,16 +75,16 @@ def rows_of(ledger: Ledger) -> list[int]:
 
 
 def test_an_export_is_stored_and_counted(ledger: Ledger, provider: Any, export: Export) -> None:
-    """By kind, direction and status; a broken row has its number and reason, the rest is kept."""
+    """By direction and status; a broken row has its place and reason, the rest is kept."""
     path = export([text(1), text(2, status="failed"), "{broken", reply(1, "stop"), reply(2, "hi")])
     report = import_texts(ledger, provider, path, NOW)
     assert report.sorts == {
-        ("snapshot", "outbound", "delivered"): 1,
-        ("snapshot", "outbound", "failed"): 1,
-        ("snapshot", "inbound", ""): 2,
+        ("outbound", "delivered"): 1,
+        ("outbound", "failed"): 1,
+        ("inbound", ""): 2,
     }
     assert (report.rows, report.new, report.duplicates, report.opt_outs) == (5, 4, 0, 1)
-    assert [(row.number, row.refused) for row in report.refused] == [(3, "not a message")]
+    assert [(row.place, row.refused) for row in report.refused] == [("line 4", "not a message")]
     assert rows_of(ledger) == [4, 4, 4, 1]
 
 
@@ -96,6 +96,18 @@ def test_a_second_import_adds_nothing(ledger: Ledger, provider: Any, export: Exp
     assert (first.new, first.duplicates, first.opt_outs) == (2, 1, 1)
     assert (again.new, again.duplicates, again.opt_outs) == (0, 3, 0)
     assert rows_of(ledger) == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_new_texts_are_told_from_more_about_known_ones(
+    ledger: Ledger, provider: Any, export: Export, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """Known from what was stored, or from an earlier row of the file, in this batch or before."""
+    monkeypatch.setattr("crm_sms.use_cases.import_texts.BATCH", 2)
+    import_texts(ledger, provider, export([text(1, status="sent"), text(2)]), NOW)
+    now = [text(1), text(2), text(3, status="sent"), text(4), text(3), text(4, status="sent")]
+    report = import_texts(ledger, provider, export(now), NOW, dry_run=dry_run)
+    assert (report.new, report.new_texts, report.duplicates) == (5, 2, 1)
 
 
 def test_old_texts_keep_both_times(ledger: Ledger, provider: Any, export: Export) -> None:

@@ -93,25 +93,27 @@ def test_a_page_of_the_list(read: Read, listed: dict[str, Any], account: str) ->
 
 
 @pytest.mark.parametrize(
-    "write",
+    ("write", "places"),
     [
-        lambda rows: json.dumps({"messages": rows}),
-        lambda rows: json.dumps({"messages": rows}, indent=2),
-        lambda rows: json.dumps(rows),
-        lambda rows: "\n\n" + json.dumps(rows, indent=1),
-        lambda rows: "\n".join(json.dumps(row) for row in rows),
-        lambda rows: "\r\n".join(json.dumps(row) for row in rows) + "\r\n\r\n",
-        lambda rows: "\n".join(json.dumps({"messages": [row]}) for row in rows),
-        lambda rows: "\ufeff" + json.dumps({"messages": rows}),
+        (lambda rows: json.dumps({"messages": rows}), "line 1, message 1; line 1, message 2"),
+        (lambda rows: json.dumps({"messages": rows}, indent=2), "message 1; message 2"),
+        (lambda rows: json.dumps(rows), "message 1; message 2"),
+        (lambda rows: "\n\n" + json.dumps(rows, indent=1), "message 1; message 2"),
+        (lambda rows: "\n".join(json.dumps(row) for row in rows), "line 1; line 2"),
+        (lambda rows: "\n\r\n\n".join(json.dumps(row) for row in rows), "line 1; line 4"),
+        (lambda rows: "\n" + "\n\n".join(map(json.dumps, rows)) + "\n\n", "line 2; line 4"),
+        (lambda rows: "\n".join(json.dumps({"messages": [r]}) for r in rows), "line 1; line 2"),
+        (lambda rows: "\ufeff" + json.dumps(rows), "message 1; message 2"),
     ],
 )
 def test_every_shape_of_json(
-    read: Read, listed: dict[str, Any], write: Callable[[list[dict[str, Any]]], str]
+    read: Read, listed: dict[str, Any], write: Callable[[list[dict[str, Any]]], str], places: str
 ) -> None:
-    """A page, a bare array, lines of messages and lines of pages hold the same texts."""
+    """A page, a bare array, lines of messages and lines of pages hold the same texts; each has its
+    place, as an editor shows it where there are lines."""
     second = listed | {"sid": "SM" + "5" * 32, "body": "line\nbreak 👋"}
     rows = read(write([listed, second]))
-    assert [row.number for row in rows] == [1, 2]
+    assert "; ".join(row.place for row in rows) == places
     assert [row.event and row.event.body for row in rows] == ["Spring is here", "line\nbreak 👋"]
 
 
@@ -198,10 +200,25 @@ def test_a_text_not_sent_yet(read: Read, listed: dict[str, Any]) -> None:
     assert (event.sender, event.price, event.status) == (None, None, Status.ACCEPTED)
 
 
-def test_a_time_without_a_zone_is_left_out(read: Read, console_row: dict[str, str]) -> None:
-    """The row stays, its time does not."""
-    event = only_event(read(as_csv(console_row | {"SentDate": "2026-11-19 10:00:02"})))
-    assert (event.occurred_at, event.sent_at) == (None, None)
+@pytest.mark.parametrize("name", ["SentDate", "DateSent"])
+@pytest.mark.parametrize("time", ["2026-11-19 10:00:02", "11/19/2026 10:00", "yesterday"])
+def test_a_time_that_is_no_instant_is_refused(
+    read: Read, console_row: dict[str, str], name: str, time: str
+) -> None:
+    """Taken for the time of the import, it would make history new: a task for each old reply."""
+    del console_row["SentDate"]
+    (row,) = read(as_csv(console_row | {name: time}))
+    assert row.event is None
+    assert "its time has no zone" in row.refused
+    assert time not in row.refused
+
+
+def test_a_reply_without_any_time_is_refused(read: Read, console_row: dict[str, str]) -> None:
+    """For the same reason; what was never sent has no time, and makes no task."""
+    row = console_row | {"SentDate": ""}
+    (reply,) = read(as_csv(row | {"Direction": "inbound"}))
+    assert "it has no time" in reply.refused
+    assert only_event(read(as_csv(row | {"Status": "failed"}))).occurred_at is None
 
 
 def test_the_key_covers_what_the_listing_says(read: Read, listed: dict[str, Any]) -> None:
@@ -255,10 +272,22 @@ def test_a_broken_message_costs_only_itself(
     """A row without a message's Sid is refused, the next one is read."""
     bad = listed | broken if isinstance(broken, dict) else broken
     first, second = read(json.dumps([bad, listed]))
-    assert (first.number, first.event) == (1, None)
+    assert (first.place, first.event) == ("message 1", None)
     assert first.refused
-    assert (second.number, second.refused) == (2, "")
+    assert (second.place, second.refused) == ("message 2", "")
     assert second.event is not None
+
+
+def test_no_sid_and_a_bad_sid_are_told_apart(read: Read, console_row: dict[str, str]) -> None:
+    """Under a Sid that was cut or made up, the text would have a second record."""
+    (without,) = read(as_csv(console_row | {"Sid": ""}))
+    assert without.refused == "it has no Sid; export messages with their Sid"
+    good = console_row["Sid"]
+    for bad in (good[:-1], good + "4", "SM" + "g" * 32, "CA" + good[2:], "4.44E+31", "sm1"):
+        (row,) = read(as_csv(console_row | {"Sid": bad}))
+        assert row.event is None
+        assert "its Sid is not that of a message: SM or MM and 32 hexadecimal digits" in row.refused
+    assert only_event(read(as_csv(console_row | {"Sid": "MM" + good[2:]})))
 
 
 LIKE_JSON = [b'{"sid": "SM1', b'{"sid": "SM1", "body": "\xff"}', b"{" * 9]
@@ -295,7 +324,7 @@ def test_a_broken_csv_row_costs_only_itself(
     """Cut, wrongly quoted, empty and wrongly encoded rows are refused, the rest goes on."""
     header, row = as_csv(console_row).encode().splitlines()
     rows = read(b"\r\n".join([header, row, line, row]))
-    assert [row.number for row in rows] == [1, 2, 3]
+    assert [row.place for row in rows] == ["line 2", "line 3", "line 4"]
     assert [row.event is None for row in rows] == [False, True, False]
     assert rows[1].refused
 
@@ -323,6 +352,16 @@ def test_line_breaks_in_a_cell_are_kept(read: Read, console_row: dict[str, str])
     """A body with blank lines, quotes and commas is one cell."""
     body = 'He said "no",\r\n\r\n\nreally\n'
     assert only_event(read(as_csv(console_row | {"Body": body}))).body == body
+
+
+def test_a_rows_place_is_the_line_on_which_it_begins(
+    read: Read, console_row: dict[str, str]
+) -> None:
+    """Whatever breaks and blank lines come before it; that is where an editor finds it."""
+    header, row = as_csv(console_row | {"Body": "one\ntwo\n\nfour"}).split("\r\n", 1)
+    rows = read("\n".join([header, "", row.strip(), "", "broken", row.strip()]))
+    assert [row.place for row in rows] == ["line 3", "line 8", "line 9"]
+    assert [bool(row.event) for row in rows] == [True, False, True]
 
 
 def test_a_refused_row_does_not_quote_the_row(read: Read, listed: dict[str, Any]) -> None:

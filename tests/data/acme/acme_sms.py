@@ -95,11 +95,12 @@ class Acme:
         with path.open() as lines:
             if next(lines, "").strip() != "acme export":
                 raise Unreadable(f"{path.name}: not an export of Acme's")
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(lines, 2):
+                place = f"line {number}"
                 try:
-                    yield ExportRow(number, self._event(json.loads(line), "export", True, None))
+                    yield ExportRow(place, self._event(json.loads(line), "export", True, None))
                 except (ValueError, KeyError):
-                    yield ExportRow(number, refused="not a message")
+                    yield ExportRow(place, refused="not a message")
 
     def callback_url(self, public_url: str, key: str, metadata: Mapping[str, str]) -> str:
         return f"{public_url}/webhooks/acme?key={key}"
