@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -126,12 +126,23 @@ def _adapter(
         raise BadSettings(f"{place}: {error}") from error
 
 
+def full_id(app: App, crm: str) -> Callable[[str], str]:
+    """How an id that people give becomes the one that this CRM's API gives.
+
+    Its library is loaded when an id is given; MissingExtra then, if it is not installed.
+    """
+    table = app.settings.crms[crm]
+    adapter = cache(lambda: plugins.adapter(plugins.CRMS, table.adapter))
+    return lambda id: str(adapter().full_id(id))
+
+
 def planner(app: App, name: str) -> Planner:
-    """How texts become records in the CRM of this name. Needs no connection to it, nor its library.
+    """How texts become records in the CRM of this name. Needs no connection to it.
 
     Raises BadMapping with every problem of its mapping file.
     """
     settings, table = app.settings, app.settings.crms[name]
+    owner = settings.tasks.fallback_owner
     windows = _windows(settings)
     return Planner(
         crm=name,
@@ -139,7 +150,7 @@ def planner(app: App, name: str) -> Planner:
         tasks=TaskRules(
             max_age=timedelta(days=settings.tasks.max_age_days),
             due_days=settings.tasks.due_days,
-            fallback_owner=settings.tasks.fallback_owner,
+            fallback_owner=full_id(app, name)(owner) if owner else None,
         ),
         windows={lane: windows.of(lane) for lane in Lane},
     )

@@ -166,6 +166,12 @@ class Crm(Protocol):
 
     def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None: ...
 
+    @staticmethod
+    def full_id(id: str) -> str:
+        """The id that this CRM's API gives for one that people took from a URL or a report, which
+        may be shorter; what it does not know comes back as it is."""
+        ...
+
     def describe(self, objects: Collection[str]) -> Mapping[str, ObjectDescription]:
         """What our user sees of these objects; an object that is missing or hidden is absent."""
         ...

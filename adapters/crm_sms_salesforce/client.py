@@ -11,6 +11,7 @@ from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, 
 from crm_sms_salesforce.checks import findings
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.ids import full_id
 from crm_sms_salesforce.outcomes import (
     Fates,
     composite_outcomes,
@@ -37,6 +38,11 @@ class SalesforceCrm:
         self._rest = Rest(self._settings, clock)
         self._seen: dict[str, ObjectDescription] = {}
         self.limits = self._settings.limits
+
+    @staticmethod
+    def full_id(id: str) -> str:
+        """See `Crm.full_id`."""
+        return full_id(id)
 
     def describe(self, objects: Collection[str]) -> Mapping[str, ObjectDescription]:
         """See `Crm.describe`. One call for each object."""

@@ -38,7 +38,7 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
     from functools import partial
 
     from crm_sms import logs
-    from crm_sms.bootstrap import installation, planner
+    from crm_sms.bootstrap import full_id, installation, planner
     from crm_sms.use_cases.doctor import Patient, unreadable
     from crm_sms.use_cases.doctor import doctor as look
 
@@ -56,6 +56,7 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
                 providers=app.providers,
                 crms=app.crms,
                 planner=partial(planner, app),
+                full_id=partial(full_id, app),
             )
         )
     finally:

@@ -92,6 +92,7 @@ def assign(
     """Say whose number it is: its texts, past and future, go to that person."""
     import getpass
 
+    from crm_sms.bootstrap import full_id
     from crm_sms.use_cases.unmatched import assign as store
 
     with installation(ctx) as app:
@@ -99,9 +100,8 @@ def assign(
             raise typer.BadParameter(f"use one of {', '.join(app.settings.crms)}")
         done = store(
             app.ledger,
-            (crm,) if crm else tuple(app.settings.crms),
             number,
-            person_id,
+            {name: full_id(app, name)(person_id) for name in ([crm] if crm else app.settings.crms)},
             region=app.settings.default_region,
             by=getpass.getuser(),
             now=app.clock(),

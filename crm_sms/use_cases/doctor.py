@@ -32,6 +32,7 @@ class Patient:
     providers: Mapping[str, SmsProvider]
     crms: Mapping[str, Crm]
     planner: Callable[[str], Planner]
+    full_id: Callable[[str], Callable[[str], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,13 @@ def _fallback_owner(patient: Patient, name: str, crm: CrmStatus) -> list[Finding
         return [Finding(subject, None, text, "set tasks.fallback_owner to the id of a user")]
     if "owners" not in crm.mirror:
         return []  # the mirror's own finding says what to do
-    with patient.ledger.read() as connection:
-        return [_owner(connection, subject, name, id)]
+
+    def look() -> Iterator[Finding]:
+        full = patient.full_id(name)(id)
+        with patient.ledger.read() as connection:
+            yield _owner(connection, subject, name, full)
+
+    return _guarded(subject, look)
 
 
 def _owner(connection: Connection, subject: str, crm: str, id: str) -> Finding:

@@ -89,15 +89,15 @@ class Assigned:
 
 def assign(
     ledger: Ledger,
-    crms: Sequence[str],
     number: str,
-    person_id: str,
+    ids: Mapping[str, str],
     *,
     region: str | None,
     by: str,
     now: datetime,
 ) -> Assigned:
-    """Have a number's texts, past and future, concern this person, who is in one of these CRMs.
+    """Have a number's texts, past and future, concern a person: `ids` are what the person's id
+    would be in each CRM in which they may be.
 
     Raises RefusedInput for what is not a person's number, and for somebody who is not in the mirror
     of exactly one of them.
@@ -106,20 +106,20 @@ def assign(
     if e164 is None:
         raise RefusedInput("this is not a phone number; give it as +12025550123")
     with ledger.write("unmatched") as connection:
-        crm, person = _person(connection, crms, person_id)
-        texts = store(ledger, connection, crm, e164, person_id, now, by)
+        crm, person = _person(connection, ids)
+        texts = store(ledger, connection, crm, e164, person.id, now, by)
     return Assigned(crm, person, texts)
 
 
-def _person(connection: Connection, crms: Sequence[str], person_id: str) -> tuple[str, Candidate]:
-    found = {crm: mirror.people_by_id(connection, crm, [person_id]) for crm in crms}
+def _person(connection: Connection, ids: Mapping[str, str]) -> tuple[str, Candidate]:
+    found = {crm: mirror.people_by_id(connection, crm, [id]) for crm, id in ids.items()}
     here = [(crm, one) for crm, people in found.items() for one in _candidates(people, people)]
     if not here:
         raise RefusedInput(
-            f"nobody with the id {person_id} is in the mirror of {' or '.join(crms) or 'any CRM'}; "
+            f"nobody with this id is in the mirror of {' or '.join(ids) or 'any CRM'}; "
             "correct the id, or pull the person first: crm-sms sync people"
         )
     if len(here) > 1:
         names = ", ".join(crm for crm, _ in here)
-        raise RefusedInput(f"{person_id} is an id in {names}; say which one with --crm")
+        raise RefusedInput(f"this is an id in {names}; say which one with --crm")
     return here[0]

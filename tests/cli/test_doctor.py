@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crm_sms.bootstrap import installation, planner
 from crm_sms.sandbox.server import running
 from crm_sms.testing.world import World, build
 
@@ -182,6 +183,19 @@ def test_the_fallback_owner_must_be_an_active_user(
     answer = crm_sms("doctor", "--json", CRM_SMS_TASKS__FALLBACK_OWNER=id)
     assert findings(answer)["fallback owner salesforce"] == [verdict]
     assert answer.code == (verdict == "failed")
+
+
+def test_a_short_id_of_the_fallback_owner_is_taken(crm_sms: Any, world: World) -> None:
+    """That of the user's page; tasks get the id that the API takes."""
+    [id] = world.create(
+        "User", {"LastName": "Kim", "Username": "k@x.com", "Email": "k@x.com", "Alias": "kim"}
+    )
+    world.sync()
+    answer = crm_sms("doctor", "--json", CRM_SMS_TASKS__FALLBACK_OWNER=id[:15])
+    assert findings(answer)["fallback owner salesforce"] == ["ok"]
+    app = installation(world.app.folder, {"CRM_SMS_TASKS__FALLBACK_OWNER": id[:15]})
+    assert planner(app, "salesforce").tasks.fallback_owner == id
+    app.close()
 
 
 def test_parked_records_end_it_with_3(crm_sms: Any, world: World, contact: str) -> None:

@@ -70,6 +70,15 @@ def test_the_commands_shown_can_be_pasted(
     assert [one["number"] for one in left] == [UNKNOWN]
 
 
+def test_an_id_from_the_address_of_a_record_is_taken(
+    crm_sms: Any, world: World, pair: tuple[str, str]
+) -> None:
+    """Salesforce shows 15 characters where its API gives 18."""
+    answer = crm_sms("unmatched", "assign", NUMBER, pair[1][:15], "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["person"]["id"] == pair[1]
+
+
 def test_for_an_unknown_number_the_id_is_left_to_fill_in(
     crm_sms: Any, pair: tuple[str, str]
 ) -> None:

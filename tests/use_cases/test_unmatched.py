@@ -35,7 +35,8 @@ def listed(world: World) -> list[Unmatched]:
 
 def assigned(world: World, person_id: str, number: str = NUMBER) -> Assigned:
     """Somebody assigns a number."""
-    return assign(world.app.ledger, [CRM], number, person_id, region="US", by="kim", now=world.now)
+    ids = {CRM: person_id}
+    return assign(world.app.ledger, number, ids, region="US", by="kim", now=world.now)
 
 
 def rules(world: World) -> dict[str | None, str]:
@@ -227,8 +228,9 @@ def test_an_id_that_two_crms_have_needs_the_crm(world: World) -> None:
     with world.app.ledger.write("sync.page") as connection:
         row = connection.execute(people.select().where(people.c.id == ada)).one()
         connection.execute(people.insert().values({**row._mapping, "crm": "other"}))
+    ids = {CRM: ada, "other": ada}
     with pytest.raises(RefusedInput, match=f"{CRM}, other; say which one with --crm"):
-        assign(world.app.ledger, [CRM, "other"], NUMBER, ada, region=None, by="kim", now=world.now)
+        assign(world.app.ledger, NUMBER, ids, region=None, by="kim", now=world.now)
 
 
 def test_a_reply_that_moves_takes_its_task_along(world: World) -> None:
