@@ -12,6 +12,7 @@ from crm_sms.events import ErrorClass, Event, OptOutRules
 from crm_sms.records import (
     Chunk,
     Found,
+    NeededField,
     ObjectDescription,
     Page,
     Pull,
@@ -68,14 +69,25 @@ class SendOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One row of a provider's export: an event, or why the row was refused, never both.
+    """One row of a provider's export or listing: an event, or why the row was refused, never both.
 
-    `place` is where an admin finds the row in the file, such as `line 17`, counted from 1.
+    `place` is where an admin finds the row in the file or on the page, such as `line 17`, counted
+    from 1. `changed_at` is when the provider last had news of the text, if the row says so.
     """
 
     place: str
     event: Event | None = None
     refused: str = ""
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some rows of a provider's own listing of texts. `after` says, in words of the provider's,
+    where to go on behind this page; None behind the last one."""
+
+    rows: tuple[ExportRow, ...]
+    after: str | None = None
 
 
 class SmsProvider(Protocol):
@@ -108,13 +120,13 @@ class SmsProvider(Protocol):
         ...
 
     def history(
-        self, account: str, since: datetime, until: datetime, after: str | None = None
+        self, account: str, since: datetime, after: str | None = None
     ) -> Iterator[HistoryPage]:
-        """The provider's own listing of an account's texts of this time, in and out, sent or not,
-        as the snapshots that an export of the same texts gives; nothing if it has no listing.
+        """The provider's own listing of an account's texts since then, in and out, sent or not, as
+        the snapshots that an export of the same texts gives; nothing if it has no listing.
 
-        Texts may come twice, but none is left out, also while new ones come in. `after` is that of
-        the last page that was kept. Raises AccessRefused or TryLater; only reading is repeated.
+        A text may come twice; none that was there at the first page is left out, whatever comes in
+        meanwhile. `after` is that of the last page that was kept. Raises AccessRefused or TryLater.
         """
         ...
 
@@ -219,6 +231,30 @@ class Crm(Protocol):
 
     def check(self) -> list[Finding]:
         """What doctor says of credentials, API version and limits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Files by their path, which an admin brings into a CRM with tools of their own, and what to
+    know of them: failed is what they leave out, a warning what somebody should look at first."""
+
+    files: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
+
+
+class CrmInstaller(Protocol):
+    """What a CRM must have before texts can be put on its records.
+
+    Adapters are built as `Installer(settings)`. It signs in nowhere, so settings that only a
+    connection needs may be missing; raises BadSettings for one that is wrong.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None: ...
+
+    def project(self, needs: Sequence[NeededField]) -> Project:
+        """What these fields ask for and a CRM does not have by itself, and who may see it. The same
+        needs give the same files."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +12,15 @@ import structlog
 
 from crm_sms.errors import BadSettings, Forged, MissingExtra
 from crm_sms.events import Event, OptOutRules
-from crm_sms.ports import Clock, ExportRow, Finding, OutgoingText, SendOutcome, WebhookRequest
+from crm_sms.ports import (
+    Clock,
+    ExportRow,
+    Finding,
+    HistoryPage,
+    OutgoingText,
+    SendOutcome,
+    WebhookRequest,
+)
 from crm_sms_twilio.callback_url import status_callback_url
 from crm_sms_twilio.export import read_export
 from crm_sms_twilio.payload import read_payload
@@ -58,6 +67,21 @@ class Twilio:
     def read_export(self, path: Path) -> Iterator[ExportRow]:
         """The Messages list as JSON or JSON Lines, or the console's CSV."""
         return read_export(path, tuple(self._settings.accounts), self._clock)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The AccountSids in the settings."""
+        return tuple(self._settings.accounts)
+
+    def history(
+        self, account: str, since: datetime, after: str | None = None
+    ) -> Iterator[HistoryPage]:
+        """See `SmsProvider.history`. A page may take minutes if Twilio is busy or slow."""
+        try:
+            from crm_sms_twilio.history import history
+        except ImportError:
+            raise MissingExtra(_EXTRA, "Listing Twilio's messages") from None
+        return history(self._settings, account, since, after, self._clock)
 
     def callback_url(self, public_url: str, key: str, metadata: Mapping[str, str]) -> str:
         """`metadata` has the fields of Metadata as keys; Twilio retries three times on failure."""

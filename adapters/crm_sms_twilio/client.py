@@ -61,6 +61,10 @@ class Transport:
             raise Unclear(f"Twilio's API answered {answer.status_code} without a JSON object")
         return Response(answer.status_code, answer.text, answer.headers)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
 
 def _never_left(error: requests.ConnectionError) -> bool:
     if isinstance(error, requests.ConnectTimeout):

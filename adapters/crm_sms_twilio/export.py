@@ -13,6 +13,7 @@ from crm_sms.ports import Clock, ExportRow
 from crm_sms_twilio.export_csv import KNOWN, Line, Read, Row, csv_rows, named
 from crm_sms_twilio.payload import scalar_fields
 from crm_sms_twilio.snapshot import snapshot
+from crm_sms_twilio.values import parse_instant
 
 
 def read_export(path: Path, accounts: Sequence[str], clock: Clock) -> Iterator[ExportRow]:
@@ -21,20 +22,22 @@ def read_export(path: Path, accounts: Sequence[str], clock: Clock) -> Iterator[E
         # A byte that is not UTF-8 refuses its row, not the file.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
             for place, row in _rows(enumerate(lines, start=1)):
-                yield _export_row(place, row, accounts, clock)
+                yield export_row(place, row, accounts, clock)
     except Unreadable as error:
         raise Unreadable(f"{path}: {error}") from None
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
 
 
-def _export_row(place: str, row: Read, accounts: Sequence[str], clock: Clock) -> ExportRow:
+def export_row(place: str, row: Read, accounts: Sequence[str], clock: Clock) -> ExportRow:
+    """A snapshot of what was read, or why it is none."""
     if isinstance(row, str):
         return ExportRow(place, refused=row)
     try:
-        return ExportRow(place, event=snapshot(row, accounts, clock()))
+        event = snapshot(row, accounts, clock())
     except Unreadable as error:
         return ExportRow(place, refused=str(error))
+    return ExportRow(place, event, changed_at=parse_instant(row.get("updated")))
 
 
 def _rows(file: Iterator[Line]) -> Iterator[Row]:
@@ -100,10 +103,11 @@ def _parsed(line: str) -> Any:
 
 def _messages(document: Any) -> Iterator[Read]:
     messages = document.get("messages") if isinstance(document, dict) else document
-    return map(_object, messages if isinstance(messages, list) else [document])
+    return map(read_message, messages if isinstance(messages, list) else [document])
 
 
-def _object(message: Any) -> Read:
+def read_message(message: Any) -> Read:
+    """A message as Twilio's JSON has it."""
     if not isinstance(message, dict):
         return "it is not a JSON object"
     return named(scalar_fields(message).items())

@@ -29,6 +29,7 @@ _COLUMNS: Mapping[str, str] = {
     "sentdate": "sent",
     "datecreated": "created",
     "createddate": "created",
+    "dateupdated": "updated",
     "errorcode": "error",
     "price": "price",
     "numsegments": "segments",

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from crm_sms.errors import TryLater
 from crm_sms.events import ErrorClass
 from crm_sms.ports import OutgoingText, SendOutcome
 from crm_sms_twilio import Twilio
@@ -22,6 +24,12 @@ pytestmark = pytest.mark.judges
 
 ACCOUNT = "AC" + "0" * 32
 SID = "SM" + "7" * 32
+MESSAGE = {
+    "sid": SID,
+    "direction": "inbound",
+    "status": "received",
+    "date_sent": "Fri, 20 Nov 2026 10:00:02 +0000",
+}
 PUBLIC_URL = "https://sms.example.com"
 
 
@@ -29,6 +37,12 @@ def answer(request: requests.PreparedRequest) -> tuple[int, bytes]:
     """What Twilio says to a request that its OpenAPI allows."""
     if request.method == "POST":
         return 201, json.dumps({"sid": SID, "status": "queued"}).encode()
+    url = urlsplit(request.url or "")
+    if url.path.endswith("/Messages.json"):
+        following = f"{url.path}?{url.query}&Page=1&PageToken=PA{SID}"
+        first = "PageToken" not in url.query
+        page = {"messages": [MESSAGE], "next_page_uri": following if first else None}
+        return 200, json.dumps(page).encode()
     return 200, json.dumps({"sid": ACCOUNT, "status": "active"}).encode()
 
 
@@ -91,6 +105,23 @@ def test_the_check_is_allowed(twilio: Twilio, judge: Any) -> None:
     """So is doctor's question for the account."""
     assert [finding.ok for finding in twilio.check()] == [True] * 4  # account and addresses
     assert [why for _, _, why in judge.seen] == [None]
+
+
+def test_the_listing_is_allowed(twilio: Twilio, judge: Any) -> None:
+    """Both lists and their further pages: the filter, the largest page, the token."""
+    pages = list(twilio.history(ACCOUNT, datetime(2026, 11, 1, tzinfo=UTC)))
+    assert [len(page.rows) for page in pages] == [0, 0, 1, 1]
+    assert [why for _, _, why in judge.seen] == [None] * 4
+
+
+def test_a_page_that_is_too_large_is_refused(
+    twilio: Twilio, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge does look at the parameters of a listing."""
+    monkeypatch.setattr("crm_sms_twilio.history.PAGE_SIZE", 1001)
+    with pytest.raises(TryLater, match="refuses to list"):
+        list(twilio.history(ACCOUNT, datetime(2026, 11, 1, tzinfo=UTC)))
+    assert "maximum of 1000" in str(judge.seen[-1][2])
 
 
 def test_a_broken_send_is_refused(twilio: Twilio, text: OutgoingText, judge: Any) -> None:

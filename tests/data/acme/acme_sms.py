@@ -22,7 +22,15 @@ from crm_sms.events import (
     Status,
 )
 from crm_sms.phone import parse_address
-from crm_sms.ports import Clock, ExportRow, Finding, OutgoingText, SendOutcome, WebhookRequest
+from crm_sms.ports import (
+    Clock,
+    ExportRow,
+    Finding,
+    HistoryPage,
+    OutgoingText,
+    SendOutcome,
+    WebhookRequest,
+)
 
 _STATUSES = {status.value: status for status in Status}
 
@@ -101,6 +109,13 @@ class Acme:
                     yield ExportRow(place, self._event(json.loads(line), "export", True, None))
                 except (ValueError, KeyError):
                     yield ExportRow(place, refused="not a message")
+
+    accounts = ("main",)
+
+    def history(
+        self, account: str, since: datetime, after: str | None = None
+    ) -> Iterator[HistoryPage]:
+        yield from ()
 
     def callback_url(self, public_url: str, key: str, metadata: Mapping[str, str]) -> str:
         return f"{public_url}/webhooks/acme?key={key}"
