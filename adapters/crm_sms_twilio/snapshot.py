@@ -73,7 +73,7 @@ def snapshot(row: Mapping[str, str], accounts: Sequence[str], received_at: datet
         recipient=address(row.get("to")),
         body=row.get("body"),
         media_count=parse_count(row.get("media")),
-        segments=parse_count(row.get("segments")),
+        segments=parse_count(row.get("segments")) or None,  # 0 until a sender is chosen
         price=parse_cost(row.get("price")),
         occurred_at=sent_at or _created_at(row, inbound),
         sent_at=None if inbound else sent_at,

@@ -63,8 +63,8 @@ def fold(events: Collection[Event]) -> Message:
     the newest stands: snapshots before callbacks, later receipts before earlier ones, then the
     greater key; metadata field by field; of addresses, numbers before anything else.
 
-    `occurred_at` is the provider's earliest time for the text, else the earliest receipt of any
-    fact; when a link was clicked has no part in it. `sent_at` is what the provider said, else the
+    `occurred_at` is when the provider says that it sent the text, else its earliest time for it,
+    else the earliest receipt of any fact; when a link was clicked has no part in it. `sent_at` is what the provider said, else the
     first sign that the text left, `delivered_at` the first sign that it arrived. A snapshot says
     that it did, not when, so its receipt is no such sign: an imported log would put every delivery
     on the day of the import.
@@ -179,8 +179,10 @@ def _sent_at(told: Sequence[Event], direction: Direction) -> datetime | None:
     return min(said) if said else _first_sign(told, _LEFT)
 
 
-def _provider_time(told: Iterable[Event]) -> datetime | None:
-    return min([at for fact in told if (at := fact.occurred_at or fact.sent_at)], default=None)
+def _provider_time(told: Sequence[Event]) -> datetime | None:
+    """Not when it was made, if it was sent: a listing that came before tells only the former."""
+    sent = [fact.sent_at for fact in told if fact.sent_at]
+    return min(sent or [fact.occurred_at for fact in told if fact.occurred_at], default=None)
 
 
 def _address(facts: Iterable[Event], end: str) -> Address | None:

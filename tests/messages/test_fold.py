@@ -266,6 +266,14 @@ def test_the_providers_time_comes_before_ours() -> None:
     assert fold([snapshot(99, sent_at=at(3)), fact(Status.SENT, 7)]).occurred_at == at(3)
 
 
+def test_a_text_belongs_to_the_time_of_its_sending() -> None:
+    """Whether a listing also saw it while it waited for that time, or not."""
+    waiting = snapshot(5, Status.SCHEDULED, occurred_at=at(1))
+    sent = snapshot(900, Status.SENT, occurred_at=at(800), sent_at=at(800))
+    assert fold([waiting]).occurred_at == at(1)
+    assert fold([waiting, sent]).occurred_at == fold([sent]).occurred_at == at(800)
+
+
 def test_sent_at_is_the_first_sign_that_the_text_left() -> None:
     """The provider's own sent_at, else the first status that proves it; failing proves nothing."""
     assert fold([fact(Status.DELIVERED, 9), fact(Status.SENT, 7)]).sent_at == at(7)
