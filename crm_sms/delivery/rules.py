@@ -147,9 +147,11 @@ def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None)
         return False
     if desired.rule is WriteRule.ALWAYS:
         return row.maybe or row.rewrite or _differs(row, name, desired)
-    if found is None or found.fields.get(name) == desired.value:
-        return False
+    if found is None or not _needs_look(row, name, desired):
+        return False  # of a field that nobody asked about, `found` says nothing
     current = found.fields.get(name)
+    if current == desired.value:
+        return False
     if desired.rule is WriteRule.IF_EMPTY:
         return current in _EMPTY
     return row.fingerprint(current) in _ours(row, name)

@@ -187,17 +187,46 @@ def test_a_rule_never_breaks_its_promise(
         assert written["f"] != held
 
 
-@given(st.sampled_from(WriteRule), values, pasts, values | st.just("no record"))
+few = st.sampled_from(["new", "old", None])
+marks = few.map(fingerprint)
+rows = st.builds(
+    Row,
+    object=st.just("Text"),
+    key=st.just("k"),
+    key_field=st.sampled_from([KEYED, OTHERS]),
+    create_only=st.booleans(),
+    fields=st.fixed_dictionaries(
+        dict.fromkeys("fg", st.builds(DesiredField, few, st.sampled_from(WriteRule)))
+    ),
+    fingerprint=st.just(fingerprint),
+    crm_id=st.sampled_from(["a01", None]),
+    written=st.fixed_dictionaries(dict.fromkeys("fg", marks)) | st.just({}),
+    sent=st.just({}) | st.fixed_dictionaries({"f": st.lists(marks, max_size=2)}),
+    maybe=st.booleans(),
+    rewrite=st.booleans(),
+)
+
+
+@given(rows, st.fixed_dictionaries(dict.fromkeys("fg", few)))
 def test_the_decision_needs_no_more_than_the_look_asked_for(
-    rule: WriteRule, value: Scalar, past: dict[str, Any], held: Scalar
+    given_row: Row, held: dict[str, Scalar]
 ) -> None:
-    """Where nothing has to be looked up, what the CRM holds makes no difference."""
-    given_row = row(rule, value, **past)
-    if must_look(given_row) is None:
-        seen = None if held == "no record" else found(held)
-        if given_row.key_field and not given_row.crm_id and not given_row.create_only:
-            seen = None  # nobody has made it yet
-        assert to_write(given_row, None) == to_write(given_row, seen)
+    """What the CRM holds in fields that nobody asked about makes no difference."""
+    asked = must_look(given_row)
+    if asked is not None:
+        seen = Found("a01", {name: held[name] for name in asked})
+        assert to_write(given_row, seen) == to_write(given_row, Found("a01", held))
+    elif given_row.exists:
+        assert to_write(given_row, None) == to_write(given_row, Found("a01", held))
+
+
+def test_a_field_that_nobody_asked_about_is_left_as_it_is() -> None:
+    """A look for another field of the record says nothing of what a rep put there since."""
+    fields = {"f": DesiredField("new", IF_EMPTY), "g": DesiredField("new", UNTIL_EDITED)}
+    written = {"f": fingerprint("new"), "g": fingerprint("old")}
+    given_row = replace(row(crm_id="a01"), fields=fields, written=written)
+    assert must_look(given_row) == ["g"]
+    assert to_write(given_row, Found("a01", {"g": "old"})) == {"g": "new"}
 
 
 # ── What may be in the CRM then ──────────────────────────────────────────────────────────────────
