@@ -64,10 +64,10 @@ def fold(events: Collection[Event]) -> Message:
     greater key; metadata field by field; of addresses, numbers before anything else.
 
     `occurred_at` is when the provider says that it sent the text, else its earliest time for it,
-    else the earliest receipt of any fact; when a link was clicked has no part in it. `sent_at` is what the provider said, else the
-    first sign that the text left, `delivered_at` the first sign that it arrived. A snapshot says
-    that it did, not when, so its receipt is no such sign: an imported log would put every delivery
-    on the day of the import.
+    else the earliest receipt of any fact; when a link was clicked has no part in it. `sent_at` is
+    what the provider said, else the first sign that the text left, `delivered_at` the first sign
+    that it arrived. A snapshot says that it did, not when, so its receipt is no such sign: an
+    imported log would put every delivery on the day of the import.
     """
     facts = sorted(events, key=_age, reverse=True)
     told = [fact for fact in facts if fact.kind in _SPEAKS_OF_THE_TEXT]
