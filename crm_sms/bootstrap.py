@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from crm_sms import plugins
-from crm_sms.admin_files import read_mapping
+from crm_sms.admin_files import read_mapping, shipped_mapping
 from crm_sms.clock import Clock, file_clock, machine_clock
 from crm_sms.delivery.windows import Windows
 from crm_sms.errors import BadSettings
 from crm_sms.events import OptOutRules
 from crm_sms.ledger import Failpoints, Ledger
-from crm_sms.ports import Crm, SmsProvider
+from crm_sms.mapping.needs import needs
+from crm_sms.ports import Crm, CrmInstaller, Project, SmsProvider
 from crm_sms.records import Lane
 from crm_sms.routing import TaskRules
 from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
@@ -118,8 +120,15 @@ def _adapter(
     name: str,
     table: ProviderSettings,
 ) -> Any:
-    try:
+    with _said_where(section, name):
         return plugins.adapter(group, table.adapter)({**given, **table.options}, clock)
+
+
+@contextmanager
+def _said_where(section: str, name: str) -> Iterator[None]:
+    """An adapter knows what is wrong with its settings, not where they stand."""
+    try:
+        yield
     except BadSettings as error:
         variables = f"{PREFIX}{section}__{name}__".upper()
         place = f"[{section}.{name}] in crm-sms.toml, or {variables}… in .env or the environment"
@@ -134,6 +143,24 @@ def full_id(app: App, crm: str) -> Callable[[str], str]:
     table = app.settings.crms[crm]
     adapter = cache(lambda: plugins.adapter(plugins.CRMS, table.adapter))
     return lambda id: str(adapter().full_id(id))
+
+
+def project(app: App, name: str) -> Project:
+    """What the CRM of this name needs for its mapping, to be deployed by an admin. Connects to
+    nothing, so credentials may still be missing.
+
+    Raises BadSettings, also where the adapter has no installer, or BadMapping.
+    """
+    table = app.settings.crms[name]
+    installer = getattr(plugins.adapter(plugins.CRMS, table.adapter), "installer", None)
+    if installer is None:
+        raise BadSettings(
+            f"[crms.{name}]: the adapter {table.adapter} writes no project; make the objects and "
+            "fields that the mapping names by hand, then run crm-sms doctor"
+        )
+    with _said_where("crms", name):
+        built: CrmInstaller = installer(table.options)
+    return built.project(needs(planner(app, name).mapping, shipped_mapping(table.adapter)))
 
 
 def planner(app: App, name: str) -> Planner:

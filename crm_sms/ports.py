@@ -246,8 +246,9 @@ class Project:
 class CrmInstaller(Protocol):
     """What a CRM must have before texts can be put on its records.
 
-    Adapters are built as `Installer(settings)`. It signs in nowhere, so settings that only a
-    connection needs may be missing; raises BadSettings for one that is wrong.
+    The adapter of such a CRM names the class as `installer`; it is built as `Installer(settings)`.
+    It signs in nowhere, so settings that only a connection needs may be missing; raises BadSettings
+    for one that is wrong.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None: ...

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
-from crm_sms.ports import Clock, Finding
+from crm_sms.ports import Clock, CrmInstaller, Finding
 from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, WriteResult
 from crm_sms_salesforce.checks import findings
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.ids import full_id
+from crm_sms_salesforce.metadata import SalesforceInstaller
 from crm_sms_salesforce.outcomes import (
     Fates,
     composite_outcomes,
@@ -32,6 +33,7 @@ class SalesforceCrm:
     """A `crm_sms.ports.Crm`. Makes no request before the first call that needs one."""
 
     name: ClassVar[str] = "salesforce"
+    installer: ClassVar[type[CrmInstaller]] = SalesforceInstaller
 
     def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None:
         self._settings = load_settings(settings)

@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -56,8 +58,20 @@ _REMEDIES: Mapping[str, str] = {
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
-def _version(value: object) -> object:
+def _spelt(value: object) -> object:
     return f"{value:.1f}" if isinstance(value, int | float) else value
+
+
+def _known(value: str) -> str:
+    if not re.fullmatch(r"\d{2,3}\.0", value) or float(value) < OLDEST_VERSION:
+        raise ValueError("not a version that this adapter can work with")
+    return value
+
+
+ApiVersion = Annotated[str, BeforeValidator(_spelt), AfterValidator(_known)]
+"""As Salesforce spells it: 66.0."""
+
+DEFAULT_VERSION = "66.0"
 
 
 class Settings(BaseModel):
@@ -75,7 +89,7 @@ class Settings(BaseModel):
     sandbox: bool = False
     allow_http: bool = False
     login_url: str
-    api_version: Annotated[str, BeforeValidator(_version)] = "66.0"
+    api_version: ApiVersion = DEFAULT_VERSION
     duplicate_rule_allow_save: bool = True
     connect_timeout_s: float = Field(default=10, gt=0)
     read_timeout_s: float = Field(default=60, gt=0)
@@ -90,13 +104,6 @@ class Settings(BaseModel):
         if urlsplit(url).hostname in _GENERIC_HOSTS:
             raise ValueError("client credentials and record links do not work on this host")
         return url
-
-    @field_validator("api_version")
-    @classmethod
-    def _known_version(cls, value: str) -> str:
-        if not re.fullmatch(r"\d{2,3}\.0", value) or float(value) < OLDEST_VERSION:
-            raise ValueError("not a version that this adapter can work with")
-        return value
 
     @field_validator("private_key")
     @classmethod
@@ -159,6 +166,16 @@ def load_settings(raw: Mapping[str, Any]) -> Settings:
     if problems:
         raise BadSettings("Salesforce settings: " + "; ".join(problems))
     return settings
+
+
+def api_version(raw: Mapping[str, Any]) -> str:
+    """The version alone, where nothing else is needed yet. Raises BadSettings."""
+    try:
+        return TypeAdapter(ApiVersion).validate_python(raw.get("api_version") or DEFAULT_VERSION)
+    except ValidationError as error:
+        (detail,) = error.errors(include_url=False)
+        problem = _problem({**detail, "loc": ("api_version",)})
+        raise BadSettings(f"Salesforce settings: {problem}") from None
 
 
 def url_problem(url: str, *, allow_http: bool) -> str | None:

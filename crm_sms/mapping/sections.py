@@ -17,9 +17,10 @@ from crm_sms.records import DesiredField, DesiredRecord, Lane, Value, WriteRule
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of the CRM with the function that finds its value."""
+    """A field of the CRM with the function that finds its value; `source` is what the file says."""
 
     name: str
+    source: str
     get: Callable[[Values], Any]
     kind: Kind
     rule: WriteRule
@@ -161,9 +162,11 @@ def _compiled(name: str, spec: FieldSpec, scope: Scope, default: WriteRule) -> M
     expression = spec.compiled(scope)
     if isinstance(expression, RecordName):
         find = RECORDS[expression]
-        return MappedField(name, find, Kind.RECORD, rule, spec.required, record=expression)
+        source = f"record {expression}"
+        return MappedField(name, source, find, Kind.RECORD, rule, spec.required, record=expression)
     return MappedField(
         name,
+        spec.value or spec.text or "",
         expression.get,
         Kind.TEXT if spec.values else expression.kind,
         rule,

@@ -12,6 +12,7 @@ from crm_sms.records.desired import (
     WriteRule,
 )
 from crm_sms.records.fields import FieldDescription, FieldType, ObjectDescription
+from crm_sms.records.needs import NeededField
 from crm_sms.records.people import (
     MirrorRow,
     Opportunity,
@@ -46,6 +47,7 @@ __all__ = [
     "Lane",
     "MirrorPart",
     "MirrorRow",
+    "NeededField",
     "ObjectDescription",
     "Op",
     "Opportunity",
