@@ -15,6 +15,9 @@ from crm_sms.demo.words import Deal, Meaning, Person, Reply, Script, Sent
 ANSWERS_WITHIN = timedelta(days=7)
 """A reply that comes later answers nothing."""
 
+_LOST = frozenset({"undelivered", "failed"})
+"""Texts that end so reach nobody, in the provider's words."""
+
 
 @dataclass(slots=True)
 class Text:
@@ -38,6 +41,11 @@ class Text:
     def inbound(self) -> bool:
         """Whether a person wrote it."""
         return isinstance(self.origin, Reply)
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is a text of the company that a person could read."""
+        return isinstance(self.origin, Sent) and self.origin.outcome not in _LOST
 
     @property
     def left(self) -> bool:
@@ -94,14 +102,14 @@ def _reply(one: Reply, sid: str, witness: Witness, account: str) -> Text:
 
 
 def _answer(every: Iterable[Text]) -> None:
-    """A reply answers the last text before it between the same two numbers."""
+    """A reply answers the last text before it between the same two numbers that reached them."""
     threads: dict[tuple[str, str], list[Text]] = {}
     for text in every:
         threads.setdefault((text.origin.number, text.origin.sender), []).append(text)
     for thread in threads.values():
         thread.sort(key=lambda text: text.occurred_at)
         for reply in (text for text in thread if text.inbound):
-            before = [t for t in thread if not t.inbound and t.occurred_at < reply.occurred_at]
+            before = [t for t in thread if t.reached and t.occurred_at < reply.occurred_at]
             if not before or reply.occurred_at - before[-1].occurred_at > ANSWERS_WITHIN:
                 continue
             asked = before[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,6 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crm_sms.ledger.desired_json import encode
@@ -127,29 +126,6 @@ def _put(is_sqlite: bool) -> Any:
             "not_before": case((anew, new.not_before), else_=outbox.c.not_before),
         },
     )
-
-
-def planned_after(connection: Connection, crm: str, id: int, most: int) -> list[SqlRow[Any]]:
-    """Rows of one CRM with a greater number, in that order: id, message_id, lane, key."""
-    query = (
-        select(outbox.c.id, outbox.c.message_id, outbox.c.lane, outbox.c.key)
-        .where(outbox.c.crm == crm, outbox.c.id > id)
-        .order_by(outbox.c.id)
-        .limit(most)
-    )
-    return list(connection.execute(query))
-
-
-def withdraw(connection: Connection, ids: Collection[int]) -> None:
-    """Take rows out that no request has carried yet, or that could not be planned; others stay."""
-    untried = and_(
-        outbox.c.state == State.WAITING,
-        outbox.c.tries == 0,
-        outbox.c.holder.is_(None),
-        outbox.c.maybe.is_(False),
-    )
-    gone = or_(untried, outbox.c.object == UNPLANNED)
-    connection.execute(outbox.delete().where(outbox.c.id.in_(ids), gone))
 
 
 def counts(connection: Connection) -> list[tuple[str, str, int, int]]:

@@ -25,6 +25,11 @@ class Refused:
     message_id: int
     detail: str
 
+    @property
+    def place(self) -> tuple[str, str, Lane]:
+        """Where in the outbox it is parked."""
+        return UNPLANNED, f"{self.record}:{self.message_id}", Lane.TIMELINE
+
 
 def park(
     ledger: Ledger, connection: Connection, crm: str, refused: Sequence[Refused], now: datetime
@@ -33,9 +38,9 @@ def park(
     rows = [
         {
             "crm": crm,
-            "object": UNPLANNED,
-            "key": f"{one.record}:{one.message_id}",
-            "lane": int(Lane.TIMELINE),
+            "object": object_name,
+            "key": key,
+            "lane": int(lane),
             "partition": "",
             "fields": {},
             "starred": [],
@@ -48,6 +53,7 @@ def park(
             "not_before": now,
         }
         for one in refused
+        for object_name, key, lane in [one.place]
     ]
     if rows:
         statement = ledger.insert(outbox)

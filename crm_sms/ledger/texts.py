@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, literal, select, update
 
-from crm_sms.events import Direction
+from crm_sms.events import Direction, Status
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import (
     crm_records,
@@ -19,7 +19,7 @@ from crm_sms.ledger.tables import (
     messages,
     outbox,
 )
-from crm_sms.messages import Message
+from crm_sms.messages import Message, ThreadEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,14 @@ class StoredText:
     thread: str | None
     direction: Direction
     occurred_at: datetime
+    status: Status
     replied_at: datetime | None
     response_seconds: int | None
+
+    @property
+    def entry(self) -> ThreadEntry:
+        """The text as an entry of its thread."""
+        return ThreadEntry.of(self.key, self.direction, self.occurred_at, self.status)
 
 
 _STORED = (
@@ -41,6 +47,7 @@ _STORED = (
     messages.c.thread,
     messages.c.direction,
     messages.c.occurred_at,
+    messages.c.status,
     messages.c.replied_at,
     messages.c.response_seconds,
 )
@@ -56,7 +63,7 @@ _NEW = messages.insert().returning(messages.c.id, messages.c.key)
 
 
 def _stored(row: Any) -> StoredText:
-    return StoredText(row[0], row[1], row[2], Direction(row[3]), *row[4:])
+    return StoredText(row[0], row[1], row[2], Direction(row[3]), row[4], Status(row[5]), *row[6:])
 
 
 def owners_of(connection: Connection, aliases: Collection[str]) -> dict[str, int]:

@@ -4,15 +4,15 @@ from crm_sms.messages.clicks import classify
 from crm_sms.messages.fold import fold, message_key
 from crm_sms.messages.message import Message
 from crm_sms.messages.task_worth import is_task_worthy
-from crm_sms.messages.threads import Answer, ThreadEntry, answers
+from crm_sms.messages.threads import Place, ThreadEntry, places
 
 __all__ = [
-    "Answer",
     "Message",
+    "Place",
     "ThreadEntry",
-    "answers",
     "classify",
     "fold",
     "is_task_worthy",
     "message_key",
+    "places",
 ]

@@ -1,60 +1,83 @@
-"""Which outbound text each reply answers, in the thread of one address of ours and a number."""
+"""What the texts between one address of ours and a number mean for each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from crm_sms.events import Direction
+from crm_sms.events import Direction, Status
 
 ANSWERS_WITHIN = timedelta(days=7)
 """A reply later than this opens a matter of its own: counted as an answer, one that comes weeks
 later would rule every average of response times."""
 
+_NEVER_ARRIVED = frozenset(
+    {Status.FAILED, Status.UNDELIVERED, Status.EXPIRED, Status.CANCELED},
+)
+"""Of any other text the person may know, also while nothing is heard of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadEntry:
-    """One text of a thread; `key` is the message's."""
+    """One text of a thread; `key` is the message's. `missed` says that it never reached a phone."""
 
     key: str
     direction: Direction
     occurred_at: datetime
+    missed: bool = False
+
+    @staticmethod
+    def of(key: str, direction: Direction, occurred_at: datetime, status: Status) -> ThreadEntry:
+        """The entry of a text where it stands now."""
+        return ThreadEntry(key, direction, occurred_at, status in _NEVER_ARRIVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`reply` answers `outbound`, both message keys.
+class Place:
+    """What its thread says of a text.
 
-    `response_seconds` is set for the first reply to a text only: how long the person took.
-    `replied_at` is when this reply came.
+    `before` is the key of the text of ours that came last before it; before a reply, the last that
+    may have reached the phone, if there is one. `replied_at` is when the person answered a text of
+    ours, `response_seconds` how long they took, on both the text and its first answer.
     """
 
-    outbound: str
-    reply: str
-    replied_at: datetime
+    before: str | None = None
+    replied_at: datetime | None = None
     response_seconds: int | None = None
 
 
-def answers(thread: Iterable[ThreadEntry]) -> tuple[Answer, ...]:
-    """The replies that answer something, oldest first.
+def places(thread: Iterable[ThreadEntry]) -> dict[str, Place]:
+    """The place of every text of one thread, by key; the same for every order of the entries.
 
-    A reply answers the last outbound text strictly before it, if that is at most ANSWERS_WITHIN
-    old. Of texts at one instant (providers' times are often whole seconds) replies come first, as
-    an automatic answer is likelier than a person who needs no time; then the key decides.
+    A reply answers the last text of ours strictly before it that may have reached the phone, if
+    that is at most ANSWERS_WITHIN old. Of texts at one instant (providers' times are often whole
+    seconds) replies come first, as an automatic answer is likelier than a person who needs no time;
+    then the key decides.
     """
-    found: list[Answer] = []
+    found: dict[str, Place] = {}
     last: ThreadEntry | None = None
-    answered = False
+    seen: ThreadEntry | None = None
     for entry in sorted(set(thread), key=_order):
         if entry.direction is Direction.OUTBOUND:
-            last, answered = entry, False
-        elif last and entry.occurred_at - last.occurred_at <= ANSWERS_WITHIN:
-            seconds = int((entry.occurred_at - last.occurred_at).total_seconds())
-            first = None if answered else seconds
-            found.append(Answer(last.key, entry.key, entry.occurred_at, first))
-            answered = True
-    return tuple(found)
+            found[entry.key] = Place(last.key if last else None)
+            last, seen = entry, seen if entry.missed else entry
+            continue
+        before = seen or last
+        found[entry.key] = Place(before.key if before else None)
+        if seen and found[seen.key].replied_at is None:
+            _answer(found, seen, entry)
+    return found
+
+
+def _answer(found: dict[str, Place], asked: ThreadEntry, reply: ThreadEntry) -> None:
+    took = reply.occurred_at - asked.occurred_at
+    if took > ANSWERS_WITHIN:
+        return
+    seconds = int(took.total_seconds())
+    said = found[asked.key]
+    found[asked.key] = replace(said, replied_at=reply.occurred_at, response_seconds=seconds)
+    found[reply.key] = replace(found[reply.key], response_seconds=seconds)
 
 
 def _order(entry: ThreadEntry) -> tuple[datetime, bool, str]:

@@ -87,6 +87,15 @@ def test_only_the_first_reply_times_the_answer() -> None:
     assert texts["t"].replied_at == at(10)
 
 
+@pytest.mark.parametrize("end", ["undelivered", "failed"])
+def test_a_reply_answers_no_text_that_reached_nobody(end: str) -> None:
+    """It answers the one before."""
+    script = replace(EMPTY, sent=[sent("a"), sent("b", outcome=end)], replies=[reply("r", 10)])
+    posted = [said("a", 1, "sent"), said("b", 2, "sent"), said("b", 3, end)]
+    texts = found(script, *posted, Posted("inbound", "r", at(10)))
+    assert [texts[ref].seconds for ref in ("a", "b", "r")] == [540, None, 540]
+
+
 @pytest.mark.parametrize("days", [-1, 8])
 def test_what_came_before_or_much_later_answers_nothing(days: int) -> None:
     """A reply must follow its text, and not weeks later."""

@@ -507,34 +507,6 @@ def test_what_one_text_could_not_make_is_a_row_each(
     assert sorted(row.key for row in rows) == [f"{name}:{text}" for name in names]
 
 
-def test_rows_are_paged_in_the_order_of_their_numbers(box: Box) -> None:
-    """Every row of one CRM once, whatever its state."""
-    box.put(*(record(str(number)) for number in range(5)), record("x", crm="other"))
-    seen: list[str] = []
-    last = 0
-    with box.ledger.read() as connection:
-        while page := outbox.planned_after(connection, "sales", last, 2):
-            seen += [row.key for row in page]
-            last = page[-1].id
-    assert seen == [str(number) for number in range(5)]
-
-
-def test_only_what_nobody_has_tried_is_withdrawn(box: Box) -> None:
-    """The rest may be in the CRM already, and must be brought to an end."""
-    box.put(*(record(key) for key in ("tried", "maybe", "parked", "leased", "free")))
-    rows = {row.key: row for row in box.claim(turn())}
-    box.settle(
-        "1",
-        Settlement(rows["tried"], State.WAITING, NOW, tries=1),
-        Settlement(rows["maybe"], State.WAITING, NOW, maybe=True),
-        Settlement(rows["parked"], State.PARKED, NOW, reason=Reason.DATA),
-        Settlement(rows["free"], State.WAITING, NOW),
-    )
-    with box.commit() as connection:
-        outbox.withdraw(connection, [row.id for row in rows.values()])
-    assert box.rows().keys() == {"tried", "maybe", "parked", "leased"}
-
-
 STEPS = st.lists(st.sampled_from(["put", "claim", "done", "lose", "retry"]), max_size=12)
 
 

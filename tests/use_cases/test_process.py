@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -222,6 +223,63 @@ def test_a_chain_of_texts_follows_its_first(desk: Desk) -> None:
     assert desk.inbox() == 0
 
 
+@pytest.mark.parametrize(
+    ("end", "answers"),
+    [
+        (Status.FAILED, "O1"),
+        (Status.UNDELIVERED, "O1"),
+        (Status.EXPIRED, "O1"),
+        (Status.CANCELED, "O1"),
+        (Status.QUEUED, "O2"),
+        (Status.UNKNOWN, "O2"),
+        (Status.UNCONFIRMED, "O2"),
+        (Status.DELIVERED, "O2"),
+    ],
+)
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_reply_answers_the_last_text_that_may_have_reached_the_phone(
+    desk: Desk, end: Status, answers: str, order: tuple[int, ...]
+) -> None:
+    """In whatever order that is learnt; it also says whom the reply concerns."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED))
+    first = meant("O1", 1, "ann")
+    second = replace(meant("O2", 2, "bob"), status=end)
+    events = (first, second, reply("R", 5, theirs=SHARED))
+    for turn in order:
+        desk.process(events[turn])
+    answered = messages.c.replied_at.is_not(None)
+    assert [row[0] for row in desk.rows(select(messages.c.key).where(answered))] == [key(answers)]
+    assert desk.whom()[key("R")][0] == {"O1": "ann", "O2": "bob"}[answers]
+    assert desk.inbox() == 0
+
+
+def test_a_reply_leaves_a_text_that_failed_after_all(desk: Desk) -> None:
+    """The text before it is the one that was answered, once the failure is known."""
+    desk.mirror(person("ann", JANE))
+    desk.process(fact("O1", 1), fact("O2", 2), reply("R", 5))
+    wanted = desk.wanted("SMS_Message__c")
+    assert [wanted[key(one)]["Response_Seconds__c"] for one in ("O1", "O2", "R")] == [
+        None,
+        180,
+        180,
+    ]
+    desk.process(fact("O2", 6, status=Status.UNDELIVERED))
+    wanted = desk.wanted("SMS_Message__c")
+    assert [wanted[key(one)]["Response_Seconds__c"] for one in ("O1", "O2", "R")] == [
+        240,
+        None,
+        240,
+    ]
+
+
+def test_a_reply_to_texts_that_all_failed_concerns_whom_they_were_for(desk: Desk) -> None:
+    """Nothing was answered, but nobody is likelier."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED))
+    desk.process(replace(meant("O", 1, "bob"), status=Status.FAILED), reply("R", 5, theirs=SHARED))
+    assert desk.whom()[key("R")] == ("bob", "last_texted")
+    assert desk.wanted("SMS_Message__c")[key("R")]["Response_Seconds__c"] is None
+
+
 def test_texts_from_another_address_of_ours_are_another_thread(desk: Desk) -> None:
     """The one last texted from this sender, not from any."""
     desk.mirror(person("ann", SHARED), person("bob", SHARED))
@@ -418,6 +476,29 @@ def test_an_opt_out_concerns_everybody_who_holds_the_number(desk: Desk) -> None:
 
 
 # ── Refusals, settings, batches, names ───────────────────────────────────────────────────────────
+
+
+def test_an_entry_of_a_text_that_nobody_answered_after_all_is_withdrawn(desk: Desk) -> None:
+    """What earlier facts asked for, and later ones do not, leaves no trace if nobody saw it."""
+    desk.mirror(person("ann", JANE))
+    desk.process(fact("O1", 1), fact("O2", 2), reply("R", 5))
+    entries = desk.wanted("Task", Lane.TIMELINE)
+    assert set(entries) == {f"entry:{key('O2')}", f"entry:{key('R')}"}
+    desk.process(fact("O2", 6, status=Status.FAILED))
+    entries = desk.wanted("Task", Lane.TIMELINE)
+    assert set(entries) == {f"entry:{key('O1')}", f"entry:{key('R')}"}
+
+
+def test_what_a_later_fact_mends_is_not_left_parked() -> None:
+    """Nobody has to retry what is planned by now."""
+    bad = Desk(SHIPPED.replace('text = "SMS reply', 'text = "{{ 1 // message.media_count }} reply'))
+    bad.mirror(person("ann", JANE))
+    assert bad.process(reply("R", 1, media_count=0)).refused == 1
+    bad.process(reply("R", 2, key="R2", media_count=1))
+    with bad.ledger.read() as connection:
+        assert parked(connection) == []
+    assert set(bad.tasks()) == {f"task:{key('R')}"}
+    bad.ledger.close()
 
 
 def test_what_the_mapping_refuses_is_parked_and_planned_again_on_retry() -> None:

@@ -13,8 +13,8 @@ from crm_sms.ledger.matched import Match, matches_of
 from crm_sms.ledger.texts import owners_of
 from crm_sms.matching import Candidate, Choice, OpportunityRule, Rule, choose, choose_opportunity
 from crm_sms.records import Opportunity, Person, Scalar
-from crm_sms.use_cases.process.threads import Last
-from crm_sms.use_cases.process.words import Text
+from crm_sms.use_cases.process.threads import Places
+from crm_sms.use_cases.process.words import LoadedText
 
 
 @dataclass(slots=True)
@@ -35,28 +35,29 @@ class Known:
 
 
 def match_texts(
-    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[Text], last: Last
+    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[LoadedText], places: Places
 ) -> tuple[dict[str, Match], Known]:
     """One match per text, by message key; earlier texts first, as later ones rest on them."""
-    known = _known(ledger, connection, crm, texts, last)
+    known = _known(ledger, connection, crm, texts, places)
     for text in sorted(texts, key=lambda text: (text.message.occurred_at, text.message.key)):
         key = text.message.key
-        match = _match(crm, text, known, last.get(key))
+        match = _match(crm, text, known, places[key].before if key in places else None)
         known.chosen[key] = replace(match, given=_given_but_unknown(text, known))
     return known.chosen, known
 
 
-def _given_but_unknown(text: Text, known: Known) -> str | None:
+def _given_but_unknown(text: LoadedText, known: Known) -> str | None:
     """Whom the sender meant, if a pull must bring that person first."""
     given = text.message.metadata.person_id
     return None if given in known.people else given
 
 
 def _known(
-    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[Text], last: Last
+    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[LoadedText], places: Places
 ) -> Known:
     keys = {text.message.key for text in texts}
-    earlier = {last[key] for key in keys if key in last} - keys
+    befores = {places[key].before for key in keys if key in places}
+    earlier = {key for key in befores if key} - keys
     ids = owners_of(connection, earlier)
     stored = matches_of(connection, {text.id for text in texts if text.id} | set(ids.values()))
     numbers = {text.number for text in texts if text.number}
@@ -75,7 +76,7 @@ def _known(
     return Known(people, holders, pipeline, stored, ids, by_hand)
 
 
-def _match(crm: str, text: Text, known: Known, last: str | None) -> Match:
+def _match(crm: str, text: LoadedText, known: Known, last: str | None) -> Match:
     stored = known.matches.get((text.id, crm))
     choice = _choose(crm, text, known, last, stored)
     # A reply takes the conversation that it opened along, to whomever it turns out to concern.
@@ -104,7 +105,9 @@ def _kept(stored: Match, rule: Rule) -> Match:
     return Match(**{**values, "rule": rule})
 
 
-def _choose(crm: str, text: Text, known: Known, last: str | None, stored: Match | None) -> Choice:
+def _choose(
+    crm: str, text: LoadedText, known: Known, last: str | None, stored: Match | None
+) -> Choice:
     before = None
     if stored and stored.person_id in known.people:
         before = Choice(known.people[stored.person_id], Rule(stored.rule))

@@ -19,6 +19,7 @@ from crm_sms.ledger.matched import (
     store_matches,
 )
 from crm_sms.ledger.parked import Refused
+from crm_sms.ledger.planned import Place
 from crm_sms.ledger.texts import in_threads
 from crm_sms.mapping.facts import OptOut, ReplyTask, RollUp, TextFacts
 from crm_sms.messages import Message
@@ -27,8 +28,8 @@ from crm_sms.records import DesiredRecord, Owner, Person
 from crm_sms.routing import Conversation, acting_owner, due_date, task_key
 from crm_sms.use_cases.process.people import Known, match_texts
 from crm_sms.use_cases.process.replies import converse
-from crm_sms.use_cases.process.threads import Last
-from crm_sms.use_cases.process.words import Planner, Processing, Text
+from crm_sms.use_cases.process.threads import Places
+from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
 
 log = structlog.get_logger(__name__)
 
@@ -44,22 +45,28 @@ class Planned:
     refused: list[Refused] = field(default_factory=list)
     unmatched: int = 0
 
+    @property
+    def places(self) -> set[Place]:
+        """Where in the outbox all of this stands."""
+        wanted = {(record.object, record.key, record.lane) for record, _ in self.wanted}
+        return wanted | {one.place for one in self.refused}
+
 
 def plan(
     processing: Processing,
     planner: Planner,
     connection: Connection,
-    texts: Sequence[Text],
-    last: Last,
+    texts: Sequence[LoadedText],
+    places: Places,
     now: datetime,
 ) -> Planned:
     """Match the texts, store the matches, and say what this CRM should hold."""
-    chosen, known = match_texts(processing.ledger, connection, planner.crm, texts, last)
+    chosen, known = match_texts(processing.ledger, connection, planner.crm, texts, places)
     concerned = _people(texts, chosen, known)
     processing.ledger.lock(connection, [f"person:{planner.crm}:{id}" for id in sorted(concerned)])
     talks = converse(processing, planner, connection, texts, chosen)
     store_matches(processing.ledger, connection, list(chosen.values()))
-    _follow(processing.ledger, connection, planner.crm, texts, chosen, known, last, now)
+    _follow(processing.ledger, connection, planner.crm, texts, chosen, known, places, now)
     desk = _Desk(planner, known, _owners(planner, connection, known))
     desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
     for text in texts:
@@ -86,7 +93,9 @@ class _Desk:
             self.planned.refused.append(Refused(one.what, message_id, one.reason))
 
 
-def _people(texts: Sequence[Text], chosen: Mapping[str, Match], known: Known) -> dict[str, int]:
+def _people(
+    texts: Sequence[LoadedText], chosen: Mapping[str, Match], known: Known
+) -> dict[str, int]:
     """Everybody whose sums may change, with the message that is the reason: also those who lost a
     text to somebody else."""
     concerned: dict[str, int] = {}
@@ -103,10 +112,10 @@ def _follow(
     ledger: Ledger,
     connection: Connection,
     crm: str,
-    texts: Sequence[Text],
+    texts: Sequence[LoadedText],
     chosen: Mapping[str, Match],
     known: Known,
-    last: Last,
+    places: Places,
     now: datetime,
 ) -> None:
     """A text whose person changed may change whom later texts of its thread concern."""
@@ -122,7 +131,7 @@ def _follow(
     later = [
         row.id
         for row in in_threads(connection, [thread for thread in changed if thread])
-        if row.key not in here and last.get(row.key) in here
+        if row.key not in here and places[row.key].before in here
     ]
     inbox.put_back(ledger, connection, later, now)
 
@@ -134,7 +143,7 @@ def _owners(planner: Planner, connection: Connection, known: Known) -> dict[str,
     return mirror.owners_by_id(connection, planner.crm, {id for id in ids if id})
 
 
-def _plan_text(desk: _Desk, text: Text, match: Match, talk: Conversation | None) -> None:
+def _plan_text(desk: _Desk, text: LoadedText, match: Match, talk: Conversation | None) -> None:
     """The text's own record, its timeline entry, and its task if it opened a conversation; a text
     without a person has no place in the CRM yet."""
     person = desk.known.people.get(match.person_id or "")
@@ -157,7 +166,7 @@ def _facts(desk: _Desk, message: Message, person: Person, match: Match) -> TextF
 def _plan_roll_ups(
     desk: _Desk,
     connection: Connection,
-    texts: Sequence[Text],
+    texts: Sequence[LoadedText],
     chosen: Mapping[str, Match],
     concerned: Mapping[str, int],
 ) -> None:
@@ -186,7 +195,7 @@ _NOTHING = RollUp()
 
 
 def _plan_opt_outs(
-    ledger: Ledger, desk: _Desk, connection: Connection, texts: Sequence[Text]
+    ledger: Ledger, desk: _Desk, connection: Connection, texts: Sequence[LoadedText]
 ) -> None:
     """An opt-out for everybody who holds a number that said no, whomever the text concerned.
 

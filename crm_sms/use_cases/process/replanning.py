@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.planned import PlannedRow, planned_after, withdraw
 from crm_sms.ledger.texts import stored_after
 from crm_sms.plan import plan_person
 from crm_sms.records import Lane
@@ -100,9 +101,9 @@ def _slice(
         ledger.lock(connection, ["mirror"])
         # Excludes whoever claims rows: a request could leave with a row that is withdrawn here.
         ledger.lock(connection, [f"claim:{planner.crm}"])
-        rows = outbox.planned_after(connection, planner.crm, after, _ROWS)
+        rows = planned_after(connection, planner.crm, after, _ROWS)
         messages = {row.message_id for row in rows if row.message_id is not None}
-        outbox.withdraw(connection, [row.id for row in rows if row.message_id is not None])
+        withdraw(connection, [row.id for row in rows if row.message_id is not None])
         inbox.put_back(ledger, connection, messages, processing.clock())
         _opt_outs(processing, planner, connection, rows)
         last = rows[-1].id if len(rows) == _ROWS else None
@@ -111,7 +112,7 @@ def _slice(
 
 
 def _opt_outs(
-    processing: Processing, planner: Planner, connection: Connection, rows: Sequence[Row[Any]]
+    processing: Processing, planner: Planner, connection: Connection, rows: Sequence[PlannedRow]
 ) -> None:
     """Opt-outs that a pull asked for are due to no message: they are planned from the person."""
     ids = [row.key for row in rows if row.message_id is None and row.lane == Lane.OPT_OUT]

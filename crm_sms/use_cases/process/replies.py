@@ -12,14 +12,14 @@ from crm_sms.ledger import Ledger, conversations, inbox
 from crm_sms.ledger.matched import Match
 from crm_sms.messages import is_task_worthy
 from crm_sms.routing import Conversation, conversation_of, is_fresh, task_key
-from crm_sms.use_cases.process.words import Planner, Processing, Text
+from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
 
 
 def converse(
     processing: Processing,
     planner: Planner,
     connection: Connection,
-    texts: Sequence[Text],
+    texts: Sequence[LoadedText],
     chosen: dict[str, Match],
 ) -> dict[str, Conversation]:
     """The conversation of each reply that deserves a task, by message key; `chosen` takes it too.
@@ -47,7 +47,7 @@ def converse(
     return found
 
 
-def _deserves(planner: Planner, text: Text, chosen: Mapping[str, Match]) -> bool:
+def _deserves(planner: Planner, text: LoadedText, chosen: Mapping[str, Match]) -> bool:
     message = text.message
     return (
         message.direction is Direction.INBOUND
@@ -57,7 +57,9 @@ def _deserves(planner: Planner, text: Text, chosen: Mapping[str, Match]) -> bool
     )
 
 
-def _opened(text: Text, chosen: Mapping[str, Match], known: Mapping[int, Conversation]) -> bool:
+def _opened(
+    text: LoadedText, chosen: Mapping[str, Match], known: Mapping[int, Conversation]
+) -> bool:
     own = known.get(chosen[text.message.key].conversation_id or 0)
     return own is not None and own.task_key == task_key(text.message.key)
 
@@ -66,7 +68,7 @@ def _conversation(
     processing: Processing,
     planner: Planner,
     connection: Connection,
-    text: Text,
+    text: LoadedText,
     match: Match,
     known: Mapping[int, Conversation],
 ) -> Conversation:
@@ -84,7 +86,7 @@ def _conversation(
 
 
 def _moved(
-    ledger: Ledger, connection: Connection, own: Conversation, person_id: str, text: Text
+    ledger: Ledger, connection: Connection, own: Conversation, person_id: str, text: LoadedText
 ) -> Conversation:
     """The opening reply turned out to be somebody else's: its task goes with it, and the other
     replies are looked at again."""

@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
+from crm_sms.ledger.planned import withdraw_unwanted
 from crm_sms.ledger.portion import Portion
 from crm_sms.use_cases.process.planning import plan
 from crm_sms.use_cases.process.replanning import is_current, replan
 from crm_sms.use_cases.process.texts import load
 from crm_sms.use_cases.process.threads import link
-from crm_sms.use_cases.process.words import Processing, ProcessReport, Text
+from crm_sms.use_cases.process.words import LoadedText, Processing, ProcessReport
 
 
 def process(
@@ -65,10 +66,12 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
         # Only of texts whose lock we hold. What `link` adds may be in another worker's hands, who
         # read its facts before the newest came: that fact must stay until somebody has them all.
         seen = {number for text in texts for number in text.facts}
-        last = link(processing, connection, texts)
+        places = link(processing, connection, texts)
         _store(processing, connection, texts)
         for planner in processing.planners:
-            planned = plan(processing, planner, connection, texts, last, now)
+            planned = plan(processing, planner, connection, texts, places, now)
+            ids = [text.id for text in texts]
+            withdraw_unwanted(connection, planner.crm, ids, planned.places)
             report.records += outbox.put(ledger, connection, planned.wanted, now, planner.windows)
             park(ledger, connection, planner.crm, planned.refused, now)
             report.unmatched += planned.unmatched
@@ -80,7 +83,7 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
     return done
 
 
-def _store(processing: Processing, connection: Connection, texts: Sequence[Text]) -> None:
+def _store(processing: Processing, connection: Connection, texts: Sequence[LoadedText]) -> None:
     ids = ledger_texts.store(
         processing.ledger,
         connection,

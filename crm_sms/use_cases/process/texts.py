@@ -15,7 +15,7 @@ from crm_sms.ledger.facts import of_texts
 from crm_sms.ledger.inbox import Waiting
 from crm_sms.messages import fold
 from crm_sms.routing import task_key
-from crm_sms.use_cases.process.words import Processing, Text
+from crm_sms.use_cases.process.words import LoadedText, Processing
 
 _NO_RULES = OptOutRules({})
 """Those of a provider that is not in the settings any more, whose facts still wait."""
@@ -29,7 +29,9 @@ class _Group:
     id: int | None = None
 
 
-def load(processing: Processing, connection: Connection, waiting: Sequence[Waiting]) -> list[Text]:
+def load(
+    processing: Processing, connection: Connection, waiting: Sequence[Waiting]
+) -> list[LoadedText]:
     """The texts that these inbox rows speak of, with every fact that is known of them.
 
     Locks them by name first: two workers with a fact each of one text would otherwise both fold
@@ -62,7 +64,9 @@ def _join(connection: Connection, groups: dict[str, _Group], group: _Group, key:
         group.names.add(key)
 
 
-def by_ids(processing: Processing, connection: Connection, ids: Collection[int]) -> list[Text]:
+def by_ids(
+    processing: Processing, connection: Connection, ids: Collection[int]
+) -> list[LoadedText]:
     """These messages, loaded as if one of their events were waiting."""
     found = ledger_texts.aliases_of(connection, ids)
     return of_groups(processing, connection, [_Group(names, id) for id, names in found.items()])
@@ -70,7 +74,7 @@ def by_ids(processing: Processing, connection: Connection, ids: Collection[int])
 
 def of_groups(
     processing: Processing, connection: Connection, groups: Sequence[_Group]
-) -> list[Text]:
+) -> list[LoadedText]:
     """One text per group of names; a group that has a message already stands under its id."""
     facts = of_texts(connection, {name for group in groups for name in group.names})
     stored = ledger_texts.stored(connection, {group.id for group in groups if group.id})
@@ -79,7 +83,7 @@ def of_groups(
         own = dict(fact for name in group.names for fact in facts.get(name, []))
         if not own:
             continue
-        text = Text(group.names, own, fold(list(own.values())))
+        text = LoadedText(group.names, own, fold(list(own.values())))
         text.stored = stored.get(group.id or 0)
         text.id = text.stored.id if text.stored else 0
         text.thread = _thread(processing.ledger, text)
@@ -89,21 +93,21 @@ def of_groups(
     return texts
 
 
-def _thread(ledger: Ledger, text: Text) -> str | None:
+def _thread(ledger: Ledger, text: LoadedText) -> str | None:
     ours = text.message.our_address
     if ours is None or text.number is None:
         return None
     return ledger.digest(f"{ours.e164 or ours.raw}|{text.number}")
 
 
-def _said(processing: Processing, text: Text) -> OptOutType | None:
+def _said(processing: Processing, text: LoadedText) -> OptOutType | None:
     rules = processing.rules
     judged = (verdict(fact, rules.get(fact.provider, _NO_RULES)) for fact in text.facts.values())
     said = {one.type for one in judged if one}
     return next((kind for kind in OptOutType if kind in said), None)
 
 
-def _name(ledger: Ledger, connection: Connection, texts: Sequence[Text]) -> None:
+def _name(ledger: Ledger, connection: Connection, texts: Sequence[LoadedText]) -> None:
     """Settle each text's key: ours if the sender gave one that no other text has, else the id.
 
     A key that a CRM may have seen stays, whatever is learnt later: one text leaves one record.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from crm_sms.clock import Clock
@@ -11,7 +11,7 @@ from crm_sms.events import Event, OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.texts import StoredText
 from crm_sms.mapping import Mapping as CrmMapping
-from crm_sms.messages import Message
+from crm_sms.messages import Message, ThreadEntry
 from crm_sms.records import Lane
 from crm_sms.routing import TaskRules
 
@@ -54,7 +54,7 @@ class ProcessReport:
 
 
 @dataclass(slots=True)
-class Text:
+class LoadedText:
     """One message being recomputed: its names, all its facts by number, what they fold to."""
 
     aliases: set[str]
@@ -72,11 +72,16 @@ class Text:
         return address.e164 if address else None
 
     @property
+    def entry(self) -> ThreadEntry:
+        """The text as an entry of its thread."""
+        now = self.message
+        return ThreadEntry.of(now.key, now.direction, now.occurred_at, now.status)
+
+    @property
     def is_new_to_thread(self) -> bool:
-        """Whether its place among the texts of its thread is not the stored one."""
-        before, now = self.stored, self.message
-        return before is None or (before.thread, before.occurred_at, before.direction) != (
+        """Whether its entry, or its thread, is not the stored one."""
+        before, now = self.stored, self.entry
+        return before is None or (before.thread, replace(before.entry, key=now.key)) != (
             self.thread,
-            now.occurred_at,
-            now.direction,
+            now,
         )
