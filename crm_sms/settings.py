@@ -31,7 +31,19 @@ NOT_SETTINGS = frozenset({"CRM_SMS_FAILPOINTS", "CRM_SMS_JUDGES"})
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SQLITE = "sqlite:///"
-_PLAIN = dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "it must be a table")
+_PLAIN = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "it must be a table"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "it must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "it must be a number"),
+    **dict.fromkeys(("string_type", "url_type"), "it must be a text"),
+    "path_type": "it must be the path of a file",
+    "too_short": "it must have at least {min_length} characters",
+    "greater_than": "it must be more than {gt:g}",
+    "greater_than_equal": "it must be at least {ge:g}",
+    "less_than": "it must be less than {lt:g}",
+    "less_than_equal": "it must be at most {le:g}",
+}
+"""What is wrong with a value, by the type of the error that pydantic finds."""
 
 
 def _tables(value: Any) -> Any:
@@ -193,7 +205,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
     try:
         settings = _anchored(_read(folder, environ), folder)
     except Invalid as invalid:
-        problems += [_problem(error) for error in invalid.errors(include_input=False)]
+        problems += [_problem(error, folder) for error in invalid.errors(include_input=False)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{folder / FILE} cannot be read: {error}")
     except OSError as error:
@@ -250,16 +262,27 @@ def _exposed(path: Path | None) -> str | None:
     return f"{path} can be read by other users of this machine; run: chmod 600 {path}"
 
 
-def _problem(error: Any) -> str:
+def _problem(error: Any, folder: Path) -> str:
     loc = [str(part) for part in error["loc"]]
     key, variable = ".".join(loc), PREFIX + "__".join(loc).upper()
     if error["type"] == "missing":
-        made = " (`crm-sms init` makes one)" if key == "digest_key" else ""
-        return f"{key} is missing: set {variable} in the environment or in {SECRETS_FILE}{made}"
+        return f"{key} is missing: {_no_digest_key(folder / SECRETS_FILE)}"
     if error["type"] == "extra_forbidden":
         return f"{key} ({variable}) is not a setting: {_suggestion(loc)}remove it"
-    message = _PLAIN.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-    return f"{key} ({variable}) is wrong: {message}"
+    plain = _PLAIN.get(error["type"])
+    message = plain.format(**error.get("ctx", {})) if plain else error["msg"]
+    return f"{key} ({variable}) is wrong: {message.removeprefix('Value error, ')}"
+
+
+def _no_digest_key(secrets: Path) -> str:
+    """What to do without the only setting that has no default; init makes no key for a file that
+    is there."""
+    if not secrets.exists():
+        return f"run crm-sms init for a new installation, or restore {secrets} from your backup"
+    return (
+        f"add the line {PREFIX}DIGEST_KEY=… to {secrets}, as it stands in your backup; for a new "
+        "installation let this make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    )
 
 
 def _suggestion(loc: list[str]) -> str:

@@ -119,8 +119,7 @@ def test_every_problem_is_reported_at_once(loaded: Load) -> None:
         environ={"CRM_SMS_WINDOWS": "30"},
     )
     text = "\n".join(lines)
-    assert "digest_key is missing: set CRM_SMS_DIGEST_KEY" in text
-    assert "`crm-sms init` makes one" in text
+    assert "digest_key is missing: add the line CRM_SMS_DIGEST_KEY=" in text
     assert "taks (CRM_SMS_TAKS) is not a setting" in text
     assert (
         "tasks.due_day (CRM_SMS_TASKS__DUE_DAY) is not a setting: did you mean tasks.due_days"
@@ -150,6 +149,48 @@ def test_what_is_wrong_in_the_file_is_named(loaded: Load, toml: str, told: str) 
     """Broken TOML, tables that are none, names that a variable cannot spell."""
     (line,) = problems(loaded, toml=toml, environ=None if "digest" not in toml else {})
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        (
+            "DIGEST_KEY",
+            "short",
+            "digest_key (CRM_SMS_DIGEST_KEY) is wrong: it must have at least 32 ",
+        ),
+        ("TASKS__DUE_DAYS", "soon", "it must be a whole number"),
+        ("TASKS__DUE_DAYS", "-1", "it must be at least 0"),
+        ("TASKS__MAX_AGE_DAYS", "two", "it must be a number"),
+        ("WORKER__SYNC_S", "0", "it must be more than 0"),
+        ("WINDOWS__OPT_OUT_QUOTA", "1", "it must be less than 1"),
+        ("WEB__PORT", "70000", "it must be at most 65535"),
+        ("TASKS__FALLBACK_OWNER", "[1]", "it must be a text"),
+        ("CLOCK", "[1]", "it must be the path of a file"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_in_plain_words(
+    loaded: Load, variable: str, value: str, told: str
+) -> None:
+    """Not in those of the library that found it."""
+    environ = {"CRM_SMS_DIGEST_KEY": KEY, f"CRM_SMS_{variable}": value}
+    (line,) = problems(loaded, environ=environ)
+    assert told in line
+    assert "Input" not in line
+    assert "Value" not in line
+
+
+def test_a_lost_digest_key_is_not_made_again_by_init(folder: Path) -> None:
+    """Init leaves the file alone that lacks it, so the remedy is the line itself; where there is no
+    file, init makes one."""
+    with pytest.raises(BadSettings, match="digest_key is missing: run crm-sms init"):
+        load(folder, {})
+    (folder / ".env").touch(mode=0o600)
+    with pytest.raises(BadSettings) as refusal:
+        load(folder, {})
+    assert "crm-sms init" not in str(refusal.value)
+    assert f"add the line CRM_SMS_DIGEST_KEY=… to {folder / '.env'}" in str(refusal.value)
+    assert "backup" in str(refusal.value)
 
 
 def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:

@@ -52,8 +52,23 @@ _REMEDIES: Mapping[str, str] = {
     "refresh_token": "the token from the web server flow",
     "login_url": "your My Domain, such as https://acme.my.salesforce.com",
     "api_version": f"a version such as 66.0, at least {OLDEST_VERSION}",
+    "sandbox": "true or false",
+    "allow_http": "true or false",
+    "duplicate_rule_allow_save": "true or false",
+    "connect_timeout_s": "seconds, such as 10",
+    "read_timeout_s": "seconds, such as 60",
     "write_timeout_s": "at least 120: Salesforce may take that long to commit 1,000 rows",
 }
+
+_PLAIN: Mapping[str, str] = {
+    **dict.fromkeys(("bool_type", "bool_parsing"), "neither true nor false"),
+    **dict.fromkeys(("float_type", "float_parsing"), "not a number"),
+    "greater_than": "not more than {gt:g}",
+    "literal_error": "not a way to sign in",
+    "path_type": "not a path",
+    "string_type": "not a text",
+}
+"""What is wrong with a value, by the type of the error that pydantic finds."""
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
@@ -164,7 +179,8 @@ def load_settings(raw: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         problems += [_problem(detail) for detail in error.errors(include_url=False)]
     if problems:
-        raise BadSettings("Salesforce settings: " + "; ".join(problems))
+        lines = [f"  {problem}" for problem in sorted(problems)]
+        raise BadSettings("\n".join(["the settings of Salesforce are wrong:", *lines]))
     return settings
 
 
@@ -203,8 +219,9 @@ def _problem(detail: Any) -> str:
         return f"{key}: no such setting; remove it"
     if detail["type"] == "missing":
         return f"{key}: missing; set {_REMEDIES[key]}"
-    reason = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{key}: {reason}; set {_REMEDIES.get(key, 'a value of that kind')}"
+    plain = _PLAIN.get(detail["type"])
+    reason = plain.format(**detail.get("ctx", {})) if plain else str(detail["msg"])
+    return f"{key}: {reason.removeprefix('Value error, ')}; set {_REMEDIES[key]}"
 
 
 def _check_key(pem: bytes) -> None:

@@ -122,7 +122,18 @@ _REMEDIES: Mapping[str, str] = {
     "read_timeout_s": "give seconds, such as 15",
 }
 _UNKNOWN_KEY = "take it out, or correct its spelling"
-_PLAIN: Mapping[str, str] = {"missing": "it is missing", "extra_forbidden": "it is not a setting"}
+_PLAIN: Mapping[str, str] = {
+    "missing": "it is missing",
+    "extra_forbidden": "it is not a setting",
+    "too_short": "it is empty",
+    "literal_error": "it is no such word",
+    "string_type": "it is no text",
+    "tuple_type": "it is no list",
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type"), "it is no table"),
+    **dict.fromkeys(("float_type", "float_parsing"), "it is no number"),
+    **dict.fromkeys(("greater_than", "less_than_equal"), "it is out of range"),
+}
+"""What is wrong with a value, by the type of the error that pydantic finds."""
 
 
 def read_settings(table: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from crm_sms.cli.installation import must_be_one
 from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, table
 from crm_sms.errors import CrmSmsError
 
@@ -44,6 +45,7 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
 
     logs.configure()
     try:
+        must_be_one(ctx.obj)
         app = installation(ctx.obj, os.environ)
     except CrmSmsError as error:
         return unreadable(error)

@@ -38,6 +38,7 @@ def init(
     try:
         revision = schema.upgrade(app.ledger)
         digest_key.keep(app.ledger)
+        digest_key.require(app.ledger)
         if mapping:
             crms = app.settings.crms.values()
             made += copy_mappings(folder, {crm.mapping or crm.adapter for crm in crms})

@@ -26,7 +26,7 @@ def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[Ap
     from crm_sms.use_cases import digest_key
 
     logs.configure()
-    _must_be_one(ctx.obj)
+    must_be_one(ctx.obj)
     app = bootstrap.installation(ctx.obj, os.environ)
     try:
         if not any_schema:
@@ -37,7 +37,8 @@ def installation(ctx: typer.Context, *, any_schema: bool = False) -> Iterator[Ap
         app.close()
 
 
-def _must_be_one(folder: Path) -> None:
+def must_be_one(folder: Path) -> None:
+    """Raise BadSettings where neither files nor variables make an installation."""
     from crm_sms.errors import BadSettings
     from crm_sms.settings import FILE, PREFIX, SECRETS_FILE
 

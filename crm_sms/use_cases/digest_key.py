@@ -9,7 +9,10 @@ from crm_sms.ledger.notes import note, put_note
 _NOTE = "digest"
 _SAMPLE = "what a digest key is known by"
 WRONG = "is not the one that this ledger is used with: none of its opt-outs would be found"
-REMEDY = "restore CRM_SMS_DIGEST_KEY in .env"
+REMEDY = (
+    "restore CRM_SMS_DIGEST_KEY in .env from your backup; if it is lost for good, move the "
+    "database away, run crm-sms init, and import the provider's message log, whose opt-outs count"
+)
 
 
 def is_right(ledger: Ledger) -> bool | None:

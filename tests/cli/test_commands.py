@@ -203,6 +203,34 @@ def test_another_digest_key_is_refused(anywhere: Any, tmp_path: Path) -> None:
     assert anywhere("--folder", tmp_path, "doctor").code == 1
 
 
+def test_doctor_in_a_folder_without_an_installation_says_so(anywhere: Any, tmp_path: Path) -> None:
+    """What a key is missing of nobody can say there."""
+    answer = anywhere("--folder", tmp_path, "doctor", "--json")
+    assert answer.code == 1
+    [finding] = answer.json["findings"]
+    assert f"there is no crm-sms.toml in {tmp_path}" in finding["text"]
+    assert "digest_key" not in finding["text"]
+
+
+def test_a_lost_digest_key_does_not_lead_in_a_circle(anywhere: Any, tmp_path: Path) -> None:
+    """Neither where its line is gone nor where the whole file is: init makes another one then, and
+    says at once that the ledger does not know it."""
+    assert anywhere("--folder", tmp_path, "init").code == 0
+    secrets = tmp_path / ".env"
+    kept = secrets.read_text()
+    secrets.write_text(re.sub("CRM_SMS_DIGEST_KEY=.*\n", "", kept))
+    answer = anywhere("--folder", tmp_path, "init")
+    assert answer.code == 1
+    assert "add the line CRM_SMS_DIGEST_KEY=" in answer.err
+    secrets.unlink()
+    answer = anywhere("--folder", tmp_path, "init")
+    assert answer.code == 1
+    assert "restore CRM_SMS_DIGEST_KEY in .env from your backup" in answer.err
+    assert "import" in answer.err
+    secrets.write_text(kept)
+    assert anywhere("--folder", tmp_path, "init").code == 0
+
+
 def test_a_missing_extra_says_what_to_install(
     anywhere: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

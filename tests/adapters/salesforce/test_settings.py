@@ -62,6 +62,38 @@ def test_every_problem_at_once() -> None:
         assert words in text
 
 
+def test_problems_are_a_list(good: Raw) -> None:
+    """A line each, so that nobody has to look for the second one."""
+    text = problems({"auth": "client_credentials"})
+    assert text.splitlines() == [
+        "the settings of Salesforce are wrong:",
+        "  client_id: missing; set the consumer key of your External Client App",
+        "  client_secret: missing for auth = client_credentials; set the consumer secret of your "
+        "External Client App",
+        "  login_url: missing; set your My Domain, such as https://acme.my.salesforce.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("auth", "password", "auth: not a way to sign in; set client_credentials, jwt or "),
+        ("read_timeout_s", "soon", "read_timeout_s: not a number; set seconds, such as 60"),
+        ("connect_timeout_s", 0, "connect_timeout_s: not more than 0; set seconds, such as 10"),
+        ("allow_http", "perhaps", "allow_http: neither true nor false; set true or false"),
+        ("client_id", 5, "client_id: not a text; set the consumer key"),
+        ("client_secret", ["x"], "client_secret: not a text; set the consumer secret"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_in_plain_words(
+    good: Raw, key: str, value: object, told: str
+) -> None:
+    """Not in those of the library that found it."""
+    text = problems(good | {key: value})
+    assert told in text
+    assert "Input" not in text
+
+
 def test_unknown_way_to_sign_in_is_refused(good: Raw) -> None:
     """The username and password flow is not offered."""
     text = problems(good | {"auth": "password"})

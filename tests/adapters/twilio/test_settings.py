@@ -79,6 +79,39 @@ def test_each_problem_has_a_remedy(changes: dict[str, Any], words: str) -> None:
     assert words in said(GOOD | changes)
 
 
+SID = "AC" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"accounts": {}}, "accounts: it is empty: add a table per AccountSid"),
+        ({"accounts": "x"}, "accounts: it is no table: add a table"),
+        ({"accounts": {SID: "x"}}, f"accounts.{SID}: it is no table: add a table"),
+        ({"accounts": {SID: {"auth_token": ""}}}, "auth_token: it is empty: copy it"),
+        ({"accounts": {SID: {"auth_token": 5}}}, "auth_token: it is no text: copy it"),
+        ({"public_url": 5}, "public_url: it is no text: set it"),
+        ({"signature": "maybe"}, "signature: it is no such word: use"),
+        ({"read_timeout_s": "soon"}, "read_timeout_s: it is no number: give seconds"),
+        ({"read_timeout_s": 0}, "read_timeout_s: it is out of range: give seconds"),
+        ({"connect_timeout_s": 61}, "connect_timeout_s: it is out of range: give seconds"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_in_plain_words(
+    changes: dict[str, Any], words: str
+) -> None:
+    """Not in those of the library that found it."""
+    assert words in said(GOOD | changes)
+
+
+@pytest.mark.parametrize(("key", "words"), [("further_tokens", "list"), ("shared_keys", "table")])
+def test_lists_and_tables_of_secrets_are_told_in_plain_words(key: str, words: str) -> None:
+    """Without the secret that stands there."""
+    text = said(GOOD | {"accounts": {SID: {"auth_token": "t", key: "s3cret"}}})
+    assert f"{key}: it is no {words}: give a {words} of" in text
+    assert "s3cret" not in text
+
+
 def test_secrets_are_not_repeated() -> None:
     """Neither a wrong token nor one in the place of an AccountSid shows."""
     text = said(
