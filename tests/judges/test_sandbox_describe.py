@@ -147,7 +147,7 @@ def test_standard_fields_are_those_of_an_orgs_openapi(name: str, schemas: Any) -
 def test_records_are_those_of_an_orgs_openapi(name: str, schemas: Any) -> None:
     """A record as the sandbox gives it fits the org's schema, without ours and empty fields."""
     org = Org(lambda: datetime(2026, 3, 2, tzinfo=UTC))
-    desk = Desk(org, lambda obj, row: None)
+    desk = Desk(org, lambda write: None)
     made = answer(desk, Call("POST", "v59.0", ("sobjects", name), body=RECORDS[name]))
     assert made.status == 201, made.body
     given = answer(desk, Call("GET", "v59.0", ("sobjects", name, made.body["id"])))

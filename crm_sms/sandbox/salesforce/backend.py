@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from crm_sms.sandbox.salesforce import auth, life
+from crm_sms.sandbox.salesforce import auth, life, setup
 from crm_sms.sandbox.salesforce.calls import Answer, Call, subrequests
 from crm_sms.sandbox.salesforce.desk import Cursor, Desk
 from crm_sms.sandbox.salesforce.fault_deeds import Late, Plan
@@ -179,7 +179,7 @@ class Backend:
 
     def _faults_changed(self, faults: Faults) -> None:
         with self._lock:
-            self.org.restrict(faults.names("hidden"), faults.names("read_only"))
+            self.org.set_up(setup.read(self.org.schema, faults.rules))
             self.tokens.refused = faults.token_refused()
             rule = faults.standing("quota")
             quota = None if rule is None else (rule.id, rule.params["limit"])

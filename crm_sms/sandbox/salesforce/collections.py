@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call
 from crm_sms.sandbox.salesforce.desk import Desk, flag, json_object
 from crm_sms.sandbox.salesforce.ids import normalise
-from crm_sms.sandbox.salesforce.records import as_record, external_field, find, put
-from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, no_such_column
+from crm_sms.sandbox.salesforce.records import as_record, external_field, find_to_upsert, put
+from crm_sms.sandbox.salesforce.refusals import (
+    ChunkRefused,
+    Refused,
+    RequestRefused,
+    no_such_column,
+)
 from crm_sms.sandbox.salesforce.schema import Field, SObject
+from crm_sms.sandbox.salesforce.writing import Writer
 
 MAX_ROWS = 200
 MAX_READ = 2_000
@@ -25,31 +32,28 @@ Job = Callable[[], dict[str, Any]]
 
 def create(desk: Desk, call: Call) -> Answer:
     """POST: inserts rows of any types."""
-    records = _records(call)
 
-    def job(record: Any) -> Job:
-        return lambda: _done(desk.writer.create(_type_of(desk, record), record))
+    def insert(writer: Writer, record: Any) -> dict[str, Any]:
+        return _done(writer.create(_type_of(desk, record), record))
 
-    return _answer(desk, call, [job(record) for record in records])
+    return _answer(desk, call, _jobs(desk, call, insert))
 
 
 def update(desk: Desk, call: Call) -> Answer:
     """PATCH: changes rows by `id`; one id twice in a request fails both rows."""
-    records = _records(call)
-    ids = [_id_of(record) for record in records]
+    ids = [_id_of(record) for record in _records(call)]
     counts = Counter(normalise(one) or one for one in ids if one)
 
-    def change(record: Any, record_id: str | None) -> dict[str, Any]:
-        obj = _type_of(desk, record)
+    def change(writer: Writer, record: Any) -> dict[str, Any]:
+        obj, record_id = _type_of(desk, record), _id_of(record)
         if not record_id:
             raise Refused("MISSING_ARGUMENT", "Id not specified in an update call", ["Id"])
         if counts[normalise(record_id) or record_id] > 1:
             raise Refused("DUPLICATE_VALUE", f"Duplicate id specified: {record_id}", ["Id"])
         given = {name: value for name, value in record.items() if name not in ("id", "Id")}
-        return _done(desk.writer.update(obj, record_id, given))
+        return _done(writer.update(obj, record_id, given))
 
-    jobs = [_job(change, *pair) for pair in zip(records, ids, strict=True)]
-    return _answer(desk, call, jobs)
+    return _answer(desk, call, _jobs(desk, call, change))
 
 
 def delete(desk: Desk, call: Call) -> Answer:
@@ -59,25 +63,26 @@ def delete(desk: Desk, call: Call) -> Answer:
         raise RequestRefused("REQUIRED_FIELD_MISSING", "The ids parameter is required", ["ids"])
     _check_size(len(ids))
 
-    def bin_it(record_id: str) -> dict[str, Any]:
+    def bin_it(writer: Writer, record_id: str) -> dict[str, Any]:
         obj = desk.org.object_of(record_id)
         if obj is None:
             raise Refused("MALFORMED_ID", f"malformed id {record_id}", ["Id"])
-        return _done(desk.writer.delete(obj, record_id))
+        return _done(writer.delete(obj, record_id))
 
+    chunks = _chunks(desk, call, bin_it, ids, lambda record_id: record_id[:3])
     all_or_none = call.params.get("allOrNone", "false") == "true"
-    return Answer(body=run(desk, [_job(bin_it, one) for one in ids], all_or_none=all_or_none))
+    return Answer(body=run(desk, chunks, all_or_none=all_or_none))
 
 
 def upsert(desk: Desk, call: Call, name: str, key_field: str) -> Answer:
     """PATCH by external id, one type; a key twice in a request fails both rows."""
     obj = desk.object(name)
     field = external_field(desk, obj, key_field)
-    records = _records(call)
-    keys = [_key_of(field, record) for record in records]
+    keys = [_key_of(field, record) for record in _records(call)]
     counts = Counter(field.key(key) for key in keys if isinstance(key, str))
 
-    def place(record: Any, key: Any) -> dict[str, Any]:
+    def place(writer: Writer, record: Any) -> dict[str, Any]:
+        key = _key_of(field, record)
         if _type_of(desk, record) is not obj:
             raise Refused("INVALID_TYPE", f"all records of this request must be of type {name}")
         if key is None or key == "":
@@ -86,22 +91,21 @@ def upsert(desk: Desk, call: Call, name: str, key_field: str) -> Answer:
             raise Refused(
                 "DUPLICATE_VALUE", f"Duplicate external id specified: {key}", [field.name]
             )
-        return _upserted(desk, obj, field, key, record)
+        return _upserted(writer, obj, field, key, record)
 
-    jobs = [_job(place, *pair) for pair in zip(records, keys, strict=True)]
-    return _answer(desk, call, jobs)
+    return _answer(desk, call, _jobs(desk, call, place))
 
 
 def _upserted(
-    desk: Desk, obj: SObject, field: Field, key: Any, record: dict[str, Any]
+    writer: Writer, obj: SObject, field: Field, key: Any, record: dict[str, Any]
 ) -> dict[str, Any]:
     if field.type != "id" and ("Id" in record or "id" in record):
         raise Refused(
             "INVALID_FIELD", "The Id field should not be specified in the sobject data.", ["Id"]
         )
-    rows = find(desk, obj, field, key) if isinstance(key, str) else []
+    rows = find_to_upsert(writer, obj, field, key) if isinstance(key, str) else []
     given = {name: value for name, value in record.items() if name not in (field.name, "id", "Id")}
-    record_id, created = put(desk, obj, field, key, given, rows)
+    record_id, created = put(writer, obj, field, key, given, rows)
     return _done(record_id) | {"created": created}
 
 
@@ -114,11 +118,11 @@ def read(desk: Desk, call: Call, name: str) -> Answer:
         raise RequestRefused("REQUIRED_FIELD_MISSING", "ids and fields are required")
     if len(ids) > MAX_READ:
         raise _too_many(MAX_READ)
-    fields = [desk.org.field(obj, str(one)) for one in names]
-    for field, asked in zip(fields, names, strict=True):
-        if field is None:
+    seen = desk.org.access.fields(obj)
+    for asked in names:
+        if str(asked) not in seen:
             raise no_such_column(str(asked), obj.name)
-    known = [field for field in fields if field is not None]
+    known = [seen[str(asked)] for asked in names]
     return Answer(body=[_read_one(desk, obj, str(one), known, call.base) for one in ids])
 
 
@@ -129,15 +133,15 @@ def _read_one(
     if full is None:
         raise RequestRefused("MALFORMED_ID", f"malformed id {record_id}", ["Id"])
     row = desk.org.tables[obj.name].rows.get(full)
-    if row is None or row.get("IsDeleted"):
+    if row is None or row.get("IsDeleted") or not desk.org.access.sees(full):
         return None
     return as_record(obj, row, fields, base)
 
 
-def run(desk: Desk, jobs: Iterable[Job], *, all_or_none: bool) -> list[dict[str, Any]]:
+def run(desk: Desk, chunks: Iterable[list[Job]], *, all_or_none: bool) -> list[dict[str, Any]]:
     """Does the jobs in order; with `all_or_none` one refusal undoes the rest."""
     mark = desk.org.mark()
-    results = [_outcome(desk, job) for job in jobs]
+    results = [result for jobs in chunks for result in _run_chunk(desk, jobs)]
     if not all_or_none or all(result["success"] for result in results):
         return results
     desk.org.rollback(mark)
@@ -149,21 +153,52 @@ def run(desk: Desk, jobs: Iterable[Job], *, all_or_none: bool) -> list[dict[str,
     return [_failed(undone) if result["success"] else result for result in results]
 
 
+def _run_chunk(desk: Desk, jobs: list[Job]) -> list[dict[str, Any]]:
+    """Rows that a trigger gets at once: where it fails, all fail that had not failed before."""
+    mark = desk.org.mark()
+    results: list[dict[str, Any]] = []
+    try:
+        for job in jobs:
+            results.append(_outcome(desk, job))
+    except ChunkRefused as refusal:
+        desk.org.rollback(mark)
+        rest = len(jobs) - len(results)
+        kept = [_failed(refusal) if result["success"] else result for result in results]
+        return kept + [_failed(refusal)] * rest
+    return results
+
+
 def _outcome(desk: Desk, job: Job) -> dict[str, Any]:
     try:
         return desk.attempt(job)
-    except RequestRefused:
+    except (RequestRefused, ChunkRefused):
         raise
     except Refused as refusal:
         return _failed(refusal)
 
 
-def _job(do: Callable[..., dict[str, Any]], *given: Any) -> Job:
-    return lambda: do(*given)
+def _jobs(desk: Desk, call: Call, do: Callable[[Writer, Any], dict[str, Any]]) -> list[list[Job]]:
+    return _chunks(desk, call, do, _records(call), _type_name)
 
 
-def _answer(desk: Desk, call: Call, jobs: list[Job]) -> Answer:
-    return Answer(body=run(desk, jobs, all_or_none=flag(call.body, "allOrNone")))
+def _chunks(
+    desk: Desk,
+    call: Call,
+    do: Callable[[Writer, Any], dict[str, Any]],
+    items: list[Any],
+    kind: Callable[[Any], Any],
+) -> list[list[Job]]:
+    """A job for each item, in runs of one kind, as triggers get them."""
+    found: list[list[Job]] = []
+    for _, group in groupby(items, key=kind):
+        run_of_one_kind = list(group)
+        writer = desk.writer(call, len(run_of_one_kind))
+        found.append([partial(do, writer, item) for item in run_of_one_kind])
+    return found
+
+
+def _answer(desk: Desk, call: Call, chunks: list[list[Job]]) -> Answer:
+    return Answer(body=run(desk, chunks, all_or_none=flag(call.body, "allOrNone")))
 
 
 def _done(record_id: str) -> dict[str, Any]:
@@ -171,7 +206,7 @@ def _done(record_id: str) -> dict[str, Any]:
 
 
 def _failed(refusal: Refused) -> dict[str, Any]:
-    return {"success": False, "errors": [refusal.as_row()]}
+    return {"success": False, "errors": refusal.as_row()}
 
 
 def _records(call: Call) -> list[Any]:
@@ -212,8 +247,8 @@ def _type_of(desk: Desk, record: Any) -> SObject:
     name = _type_name(record)
     if name is None:
         raise Refused("INVALID_TYPE", "attributes.type is required in every record")
-    obj = desk.org.schema.get(name) if isinstance(name, str) else None
-    if obj is None:
+    obj = desk.org.access.object(name) if isinstance(name, str) else None
+    if obj is None or obj.name != name:
         raise Refused("INVALID_TYPE", f"sObject type '{name}' is not supported.")
     return obj
 

@@ -57,17 +57,23 @@ def resolve(org: Org, obj: SObject, path: Path, text: str) -> Column:
     steps: list[str] = []
     for name in path.parts[:-1]:
         field = at.relation(name)
-        if field is None or org.field(at, field.name) is None or len(steps) == MAX_STEPS:
+        if field is None or not _leads_on(org, at, field) or len(steps) == MAX_STEPS:
             raise _no_relationship(path, name, text)
         parts.append(str(field.relationship))
         steps.append(field.name)
         at = org.schema[field.to[0]] if len(field.to) == 1 else _OF_ANY_KIND
     last = at.field(path.parts[-1])
-    if last is None or (at is not _OF_ANY_KIND and org.field(at, last.name) is None):
+    if last is None or (at is not _OF_ANY_KIND and last.name not in org.access.fields(at)):
         raise _no_column(path, at, text)
     parents = _climber(org, steps)
     get = _getter(org, parents, last.name, at) if steps else partial(_get, last.name)
     return Column(path, (*parts, last.name), tuple(steps), last, get, parents)
+
+
+def _leads_on(org: Org, at: SObject, field: Field) -> bool:
+    """Whether the user sees the reference, and an object that it leads to."""
+    seen = any(org.access.object(name) for name in field.to)
+    return seen and field.name in org.access.fields(at)
 
 
 def _get(name: str, row: Row) -> Any:
@@ -82,6 +88,8 @@ def _climber(org: Org, steps: list[str]) -> Callable[[Row], list[Row | None]]:
         met = []
         for step in steps:
             here = org.row(here.get(step, "")) if here else None
+            if here is not None and not org.access.sees(here["Id"]):
+                here = None
             met.append(here)
         return met
 

@@ -9,11 +9,12 @@ from itertools import count
 from typing import Any, TypeVar
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call
+from crm_sms.sandbox.salesforce.guard import Guard
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.query import Result
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, not_found
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.writing import Guard, Writer
+from crm_sms.sandbox.salesforce.writing import Writer
 
 T = TypeVar("T")
 
@@ -36,14 +37,13 @@ class Desk:
     numbers: count[int] = field(default_factory=lambda: count(1))
     limits: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
-    @property
-    def writer(self) -> Writer:
-        """Writes rows as the API's user."""
-        return Writer(self.org, self.guard)
+    def writer(self, call: Call, chunk: int = 1) -> Writer:
+        """Writes rows as the API's user; `chunk` of them are saved together."""
+        return Writer(self.org, self.guard, chunk, _allows_save(call))
 
     def object(self, name: str) -> SObject:
         """The object of a path, or 404."""
-        obj = self.org.object(name)
+        obj = self.org.access.object(name)
         if obj is None:
             raise not_found()
         return obj
@@ -56,6 +56,12 @@ class Desk:
         except Refused:
             self.org.rollback(mark)
             raise
+
+
+def _allows_save(call: Call) -> bool:
+    """What Sforce-Duplicate-Rule-Header says of alerts; a part of a Composite has its own."""
+    options = call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
+    return "allowsave=true" in options.split(";")
 
 
 Handler = Callable[..., Answer]

@@ -1,21 +1,28 @@
-"""What each kind of fault does to a call, or to a row."""
+"""What each kind of fault does to a call."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call, touches
 from crm_sms.sandbox.salesforce.fault_rules import Rule
 from crm_sms.sandbox.salesforce.refusals import Refused
-from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.table import Row
 
 _HTML = (
     "<html><head><title>Error</title></head><body><h1>{status}</h1><p>{message}</p></body></html>"
 )
+_EXPIRED = (
+    "The users password has expired, you must call SetPassword before attempting any other API "
+    "operations"
+)
+_API_OFF: Mapping[str, tuple[int, str]] = {
+    "API_DISABLED_FOR_ORG": (403, "The REST API is not enabled for this Organization."),
+    "API_CURRENTLY_DISABLED": (403, "API is currently disabled for this user."),
+    "INVALID_OPERATION_WITH_EXPIRED_PASSWORD": (401, _EXPIRED),
+}
+"""Status and message of a call that the org or the user may not make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,9 @@ def _status(rule: Rule, call: Call) -> Found:
     return "instead", _refusal(rule.params["code"], message, status)
 
 
-def _maintenance(rule: Rule, call: Call) -> Found:
-    if not any(touch.writes for touch in touches(call)):
-        return None
-    message = "The organization is in read-only mode during maintenance"
-    return "instead", _refusal("SERVER_UNAVAILABLE", message, 503)
+def _api_off(rule: Rule, call: Call) -> Found:
+    status, message = _API_OFF[rule.params["code"]]
+    return "instead", _refusal(rule.params["code"], message, status)
 
 
 def _too_long(rule: Rule, call: Call) -> Found:
@@ -91,47 +96,7 @@ CALL_DEEDS: Mapping[str, Callable[[Rule, Call], Found]] = {
     "drop": _drop,
     "timeout": _timeout,
     "status": _status,
-    "maintenance": _maintenance,
+    "api_off": _api_off,
     "too_long": _too_long,
     "expired_token": _expired,
-}
-
-
-def _row_error(rule: Rule, obj: SObject, row: Row) -> None:
-    params, key = rule.params, _key(obj, row)
-    if params["keys"] is not None and not _holds(row, params["keys"]):
-        return
-    if params["share"] is not None:
-        chance = random.Random(f"{params['seed']}:{obj.name}:{key}").random()
-        if chance >= params["share"]:
-            return
-    most = params["times_per_key"]
-    if (most is None or rule.struck[key] < most) and rule.strike(key):
-        raise Refused(params["code"], params["message"], params["fields"])
-
-
-def _lock(rule: Rule, obj: SObject, row: Row) -> None:
-    for parent in rule.params["parents"]:
-        if rule.struck[parent] != rule.left and _holds(row, [parent]):
-            rule.struck[parent] += 1
-            raise Refused(
-                "UNABLE_TO_LOCK_ROW",
-                "unable to obtain exclusive access to this record or 1 records: " + parent,
-            )
-
-
-def _key(obj: SObject, row: Row) -> str:
-    """What names a row over repetitions: its unique key, else its id."""
-    unique = (f.name for f in obj.fields.values() if f.unique and row.get(f.name))
-    return str(row[next(unique, "Id")])
-
-
-def _holds(row: Row, wanted: Iterable[Any]) -> bool:
-    values = set(map(str, row.values()))
-    return any(str(one) in values for one in wanted)
-
-
-ROW_DEEDS: Mapping[str, Callable[[Rule, SObject, Row], None]] = {
-    "row_error": _row_error,
-    "lock": _lock,
 }

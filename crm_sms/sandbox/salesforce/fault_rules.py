@@ -1,4 +1,4 @@
-"""The kinds of faults, and a rule that is on."""
+"""A rule that is on, and how it is read from JSON."""
 
 from __future__ import annotations
 
@@ -9,65 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import TOKEN_PATH, Call, touches
+from crm_sms.sandbox.salesforce.fault_kinds import CHOICES, KINDS, OPTIONAL
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 
-KINDS: Mapping[str, Mapping[str, Any]] = {
-    "latency": {"ms": 0, "ms_per_row": 0},
-    "drop": {"when": "after_commit"},
-    "timeout": {"commit_after_s": None, "chunks": None, "hold": False},
-    "status": {"status": 503, "body": "html", "code": "SERVER_UNAVAILABLE", "message": "busy"},
-    "maintenance": {},
-    "too_long": {"rows": 0, "code": "REQUEST_RUNNING_TOO_LONG", "status": 503},
-    "row_error": {
-        "code": "UNKNOWN_EXCEPTION",
-        "message": "made to fail",
-        "fields": [],
-        "keys": None,
-        "share": None,
-        "seed": 0,
-        "times_per_key": None,
-        "above_rows": None,
-    },
-    "lock": {"parents": []},
-    "quota": {"limit": 15_000, "remaining": 0},
-    "expired_token": {"body": "list", "for_good": False},
-    "hidden": {"fields": []},
-    "read_only": {"fields": []},
-}
-"""Every kind of fault with its parameters and what they are if not given.
-
-Every rule may have `times` (calls that it strikes, rows for row_error, rows per parent for lock)
-and `match` (a pattern for the path, a method, an object). The token endpoint is struck only by
-rules whose `match` names a path.
-
-latency: the call takes `ms`, and `ms_per_row` for each row it writes or reads by id.
-drop: the connection is closed without an answer, `before_commit` or `after_commit`.
-timeout: no answer; the call commits `commit_after_s` seconds of sandbox time later (null: never).
-  `chunks` names the subrequests of a Composite that are late, the others commit at once. With
-  `hold` the connection stays open until the client closes it, else it is closed at once.
-status: an answer of that status instead of any work; `body` is "html" or "json".
-maintenance: reads pass, writes do not.
-too_long: a call of more than `rows` rows is refused, whole.
-row_error: rows are refused: those with a value in `keys`, a `share` of them (chosen by `seed` and
-  the row's key), else all; `times` counts rows, `times_per_key` limits it for each row. With
-  `above_rows` only those of a call that has a chunk of more rows (a trigger runs out of CPU time).
-lock: rows that refer to, or are, one of `parents` are refused `times` times each.
-quota: the org allows `limit` calls, of which `remaining` are left.
-expired_token: a call's token is refused and revoked; `body` is the shape of the answer, "list" or
-  "object"; `for_good` refuses every token, and new ones as well.
-hidden, read_only: field-level security for `Object.Field`.
-"""
-
-
-_OPTIONAL: Mapping[str, type | tuple[type, ...]] = {
-    "commit_after_s": (int, float),
-    "chunks": list,
-    "keys": list,
-    "share": (int, float),
-    "times_per_key": int,
-    "above_rows": int,
-}
-"""Parameters that may be null, with what they are otherwise."""
+_NAMES = ("fields", "ids", "objects", "values")
+"""Parameters that are lists of texts."""
 
 
 @dataclass(slots=True)
@@ -124,17 +70,23 @@ def read(number: int, given: Any) -> Rule:
         raise _wrong("`times` must be a whole number from 1 on")
     params = {name: given.get(name, default) for name, default in known.items()}
     for name, value in params.items():
-        _check(name, value, known[name])
+        _check(kind, name, value, known[name])
     return Rule(number, kind, params, times, _match(given.get("match", {})))
 
 
-def _check(name: str, value: Any, default: Any) -> None:
-    """A parameter is of the type of its default; those without one are in _OPTIONAL."""
-    wanted = _OPTIONAL.get(name, (int, float) if type(default) is int else type(default))
-    if name in _OPTIONAL and value is None:
+def _check(kind: str, name: str, value: Any, default: Any) -> None:
+    """A parameter is of the type of its default; those without one are in OPTIONAL."""
+    wanted = OPTIONAL.get(name, (int, float) if type(default) is int else type(default))
+    if name in OPTIONAL and value is None:
         return
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         raise _wrong(f"`{name}` cannot be {value!r}")
+    of_texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name in _NAMES and not of_texts:
+        raise _wrong(f"`{name}` is a list of texts")
+    choices = CHOICES.get((kind, name))
+    if choices and value not in choices:
+        raise _wrong(f"`{name}` must be one of {', '.join(choices)}")
 
 
 def _match(given: Any) -> Mapping[str, str]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from crm_sms.sandbox.salesforce.calls import Call, touches
-from crm_sms.sandbox.salesforce.fault_deeds import CALL_DEEDS, ROW_DEEDS, Plan
+from crm_sms.sandbox.salesforce.calls import Call
+from crm_sms.sandbox.salesforce.fault_deeds import CALL_DEEDS, Plan
 from crm_sms.sandbox.salesforce.fault_rules import Rule, read
+from crm_sms.sandbox.salesforce.guard import Guard, Write
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
-from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.table import Row
+from crm_sms.sandbox.salesforce.row_deeds import ROW_DEEDS
 
 
 class Faults:
@@ -36,19 +36,14 @@ class Faults:
             raise
         return rules
 
-    def clear(self) -> None:
-        """Switches all of them off."""
-        self.rules = []
+    def clear(self, number: int | None = None) -> None:
+        """Switches one rule off, by its id, or all of them."""
+        self.rules = [] if number is None else [rule for rule in self.rules if rule.id != number]
         self._changed(self)
 
     def standing(self, kind: str) -> Rule | None:
         """The last rule of a standing kind."""
         return next((rule for rule in reversed(self.rules) if rule.kind == kind), None)
-
-    def names(self, kind: str) -> frozenset[str]:
-        """The fields that `hidden` or `read_only` rules name, together."""
-        rules = (rule for rule in self.rules if rule.kind == kind)
-        return frozenset(name for rule in rules for name in rule.params["fields"])
 
     def token_refused(self) -> bool:
         """Whether no token is given or taken any more."""
@@ -68,22 +63,16 @@ class Faults:
             parts[name] = parts["sleep_s"] + value if name == "sleep_s" else value
         return Plan(**parts)
 
-    def guard(self, call: Call, path: str) -> Callable[[SObject, Row], None]:
+    def guard(self, call: Call, path: str) -> Guard:
         """Refuses the rows of a call that a row rule strikes."""
-        rules = [
-            rule
-            for rule in self.rules
-            if rule.kind in ROW_DEEDS and rule.meets_path(call, path) and _is_full(rule, call)
-        ]
+        rules = [rule for rule in self.rules if rule.meets_path(call, path)]
+        by_kind = {kind: [rule for rule in rules if rule.kind == kind] for kind in ROW_DEEDS}
 
-        def check(obj: SObject, row: Row) -> None:
-            for rule in rules:
-                if rule.match.get("object", obj.name) == obj.name:
-                    ROW_DEEDS[rule.kind](rule, obj, row)
+        def check(write: Write) -> None:
+            name = write.object.name
+            for kind, deed in ROW_DEEDS.items():
+                mine = [one for one in by_kind[kind] if one.match.get("object", name) == name]
+                if mine:
+                    deed(mine, write)
 
         return check
-
-
-def _is_full(rule: Rule, call: Call) -> bool:
-    most = rule.params.get("above_rows")
-    return most is None or any(touch.rows > most for touch in touches(call))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from crm_sms.sandbox.salesforce.effects import children
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
 from crm_sms.sandbox.salesforce.table import Row
-from crm_sms.sandbox.salesforce.writing import Writer, children
+from crm_sms.sandbox.salesforce.writing import Writer
 
 _CONVERTED_STATUS = "Closed - Converted"
 
@@ -26,7 +27,7 @@ def run(org: Org, payload: Any) -> list[list[str]]:
     Raises Refused at the first that is not accepted.
     """
     operations = payload if isinstance(payload, list) else [payload]
-    writer = Writer(org, lambda obj, row: None)
+    writer = Writer(org, lambda write: None, people=True)
     return [_one(org, writer, operation) for operation in operations]
 
 
@@ -73,8 +74,8 @@ def _merge(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str]:
         if row["Id"] == master:
             raise RequestRefused("INVALID_OPERATION", "a record cannot be merged with itself")
         _reparent(org, row["Id"], master)
-        _system_write(org, obj, row, {"IsDeleted": True, "MasterRecordId": master})
-    _system_write(org, obj, writer.existing(obj, master), {})
+        org.change(obj, row["Id"], {"IsDeleted": True, "MasterRecordId": master})
+    org.change(obj, master, {})
     return [str(master)]
 
 
@@ -94,7 +95,7 @@ def _convert(org: Org, writer: Writer, operation: Mapping[str, Any]) -> list[str
     }
     if contact.get("AccountId"):
         changes["ConvertedAccountId"] = contact["AccountId"]
-    _system_write(org, org.schema["Lead"], lead, changes)
+    org.change(org.schema["Lead"], lead["Id"], changes)
     return [str(contact["Id"])]
 
 
@@ -112,13 +113,7 @@ def _reparent(org: Org, old: str, new: str) -> None:
     kind = getattr(org.object_of(new), "name", "")
     for child, field, row in children(org, old):
         if kind in field.to:
-            _system_write(org, child, row, {field.name: new})
-
-
-def _system_write(org: Org, obj: SObject, row: Row, changes: Row) -> None:
-    """Sets fields that users cannot, past rules and checks."""
-    current = org.tables[obj.name].rows[row["Id"]]
-    org.put(obj, current | org.stamps(org.user_id, created=False) | changes)
+            org.change(child, row["Id"], {field.name: new})
 
 
 def _records(operation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from crm_sms.sandbox.salesforce.effects import children
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.schema import Field, SObject
 from crm_sms.sandbox.salesforce.table import Row
-from crm_sms.sandbox.salesforce.writing import children
 
 LISTED = ("Contact", "Lead", "Opportunity", "Task", "SMS_Message__c")
 """The objects that have pages."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -29,7 +29,7 @@ class Result:
 def run(org: Org, text: str, *, deleted: bool) -> Result:
     """Runs a query; `deleted` takes the recycle bin in. Raises RequestRefused."""
     query = soql.parse(text)
-    obj = org.object(query.object)
+    obj = org.access.object(query.object)
     if obj is None:
         raise RequestRefused(
             "INVALID_TYPE",
@@ -57,13 +57,30 @@ def _rows(org: Org, obj: SObject, query: syntax.Query, *, deleted: bool) -> list
     candidates, by_stamp = _candidates(where, org.tables[obj.name], query.where)
     passing = (
         row
-        for row in candidates
+        for row in _looked_at(org, candidates)
         if (deleted or not row.get("IsDeleted")) and (test is None or test(row))
     )
     stop = None if query.limit is None else query.offset + query.limit
     if not order or (by_stamp and _is_stamp_order(order)):
         return list(islice(passing, query.offset, stop))
     return _ordered(list(passing), order)[query.offset : stop]
+
+
+def _looked_at(org: Org, rows: Iterable[Row]) -> Iterable[Row]:
+    """The rows that sharing shows, as far as the query comes in its time."""
+    setup = org.access.setup
+    if setup.scanned is not None:
+        rows = _within(setup.scanned, rows)
+    if org.access.sees_all():
+        return rows
+    return (row for row in rows if org.access.sees(row["Id"]))
+
+
+def _within(most: int, rows: Iterable[Row]) -> Iterator[Row]:
+    for position, row in enumerate(rows):
+        if position >= most:
+            raise RequestRefused("QUERY_TIMEOUT", "Your query request was running for too long.")
+        yield row
 
 
 def _sortable(where: Filter, item: syntax.Ordering) -> Column:

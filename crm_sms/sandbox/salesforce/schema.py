@@ -30,6 +30,7 @@ class Field:
     scale: int = 0
     createable: bool = True
     updateable: bool = True
+    seeded: bool = False
     nillable: bool = True
     external: bool = False
     unique: bool = False
@@ -161,6 +162,7 @@ def _field(name: str, body: Mapping[str, Any]) -> Field:
         scale=body.get("scale", 0),
         createable=access in ("rw", "c"),
         updateable=access == "rw",
+        seeded=access == "s",
         nillable=not body.get("required", False) and kind != "boolean",
         external=body.get("external", False),
         unique=body.get("unique", False),

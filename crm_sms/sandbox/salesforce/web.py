@@ -95,7 +95,8 @@ async def _faults(backend: Backend, request: Request) -> Response:
             if request.method == "POST":
                 return [rule.as_json() for rule in backend.faults.add(json.loads(body))]
             if request.method == "DELETE":
-                backend.faults.clear()
+                number = request.query_params.get("id")
+                backend.faults.clear(None if number is None else int(number))
             return [rule.as_json() for rule in backend.faults.rules]
 
     return await _answer(change)

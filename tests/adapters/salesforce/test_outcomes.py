@@ -23,6 +23,7 @@ from crm_sms_salesforce.verdicts import RULES
 
 Make = Callable[..., Chunk]
 LOCK = "unable to obtain exclusive access to this record"
+MAINTENANCE = "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"
 
 
 def part(index: int, body: Any, status: int = 200) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def test_answer_with_too_few_results_is_unclear(upserts: Make) -> None:
     [
         ("UNABLE_TO_LOCK_ROW", Verdict.RETRY, Reason.LOCKED, False),
         ("SERVER_UNAVAILABLE", Verdict.RETRY, Reason.UNAVAILABLE, False),
+        (MAINTENANCE, Verdict.RETRY, Reason.UNAVAILABLE, False),
         ("REQUEST_LIMIT_EXCEEDED", Verdict.RETRY, Reason.QUOTA, False),
         ("QUERY_TIMEOUT", Verdict.RETRY, Reason.TOO_LARGE, True),
         ("REQUEST_RUNNING_TOO_LONG", Verdict.RETRY, Reason.TOO_LARGE, True),

@@ -10,10 +10,18 @@ import pytest
 import requests
 
 from crm_sms.sandbox.salesforce.calls import Call
-from crm_sms.sandbox.salesforce.fault_rules import KINDS
+from crm_sms.sandbox.salesforce.fault_kinds import KINDS
 
 BASE = "/services/data/v66.0"
 CONTACT = {"type": "Contact", "LastName": "Doe"}
+OF_CONTACT = {"match": {"object": "Contact"}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "validation": OF_CONTACT,
+    "trigger": OF_CONTACT,
+    "duplicates": OF_CONTACT,
+    "length": {"field": "Contact.Phone", "length": 40},
+    "picklist": {"field": "Contact.LeadSource", "values": ["Web"]},
+}
 
 
 def outcomes(answer: Any) -> list[str]:
@@ -98,9 +106,12 @@ class TestRules:
         assert answer.json()[0]["message"]
 
     def test_every_kind_is_taken(self, api: Any) -> None:
-        """Each kind can be switched on with its parameters as they are if not given."""
+        """Each kind can be switched on with its parameters as they are if not given.
+
+        Rules of an object or a field need its name.
+        """
         for kind in KINDS:
-            api.fault(kind, times=1)
+            api.fault(kind, times=1, **NEEDED.get(kind, {}))
         assert len(requests.get(url(api), timeout=10).json()) == len(KINDS)
 
     @pytest.mark.parametrize(
@@ -373,23 +384,25 @@ class TestStatuses:
         assert refusal(api("GET", "limits")) == (500, "UNKNOWN_EXCEPTION")
 
     def test_maintenance_lets_reads_pass(self, api: Any) -> None:
-        """Writes are 503, alone and in a Composite; reads and a read Composite are not."""
+        """Each row that is written is refused, alone with 503; reads are as ever."""
         made = api.create("Contact", LastName="A")
         api.fault("maintenance")
         read = {"ids": [made], "fields": ["Id"]}
-        write = {"method": "POST", "url": f"{BASE}/sobjects/Contact", "body": {"LastName": "B"}}
-        look = {"method": "GET", "url": f"{BASE}/limits"}
         for status, method, path, body in (
             (200, "GET", f"sobjects/Contact/{made}", None),
             (200, "GET", "sobjects/Contact/describe", None),
             (200, "POST", "composite/sobjects/Contact", read),
-            (200, "POST", "composite", {"compositeRequest": [look | {"referenceId": "a"}]}),
-            (503, "POST", "composite", {"compositeRequest": [write | {"referenceId": "a"}]}),
             (503, "POST", "sobjects/Contact", {"LastName": "B"}),
             (503, "PATCH", f"sobjects/Contact/{made}", {"Phone": "1"}),
             (503, "DELETE", f"sobjects/Contact/{made}", None),
         ):
             assert api(method, path, body).status_code == status, (method, path)
+        refused = "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"
+        assert outcomes(api.collection("POST", CONTACT, CONTACT)) == [refused] * 2
+        write = {"method": "POST", "url": f"{BASE}/sobjects/Contact", "body": {"LastName": "B"}}
+        parts = {"compositeRequest": [write | {"referenceId": "a"}]}
+        (told,) = api("POST", "composite", parts).json()["compositeResponse"]
+        assert (told["httpStatusCode"], told["body"][0]["errorCode"]) == (503, refused)
         assert names(api) == ["A"]
 
     def test_the_token_endpoint_can_fail_too(self, api: Any) -> None:

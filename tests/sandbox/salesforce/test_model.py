@@ -38,7 +38,7 @@ class Tasks(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.org = Org(self.clock.now)
-        self.desk = Desk(self.org, lambda obj, row: None)
+        self.desk = Desk(self.org, lambda write: None)
         self.alive: dict[str, dict[str, Any]] = {}
         self.gone: set[str] = set()
 

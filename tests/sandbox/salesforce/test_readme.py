@@ -9,8 +9,10 @@ import pytest
 from starlette.routing import Route
 
 from crm_sms.sandbox.salesforce import Salesforce, life
-from crm_sms.sandbox.salesforce.fault_deeds import CALL_DEEDS, ROW_DEEDS
-from crm_sms.sandbox.salesforce.fault_rules import KINDS
+from crm_sms.sandbox.salesforce.fault_deeds import CALL_DEEDS
+from crm_sms.sandbox.salesforce.fault_kinds import KINDS
+from crm_sms.sandbox.salesforce.row_deeds import ROW_DEEDS
+from crm_sms.sandbox.salesforce.setup import SETTINGS
 
 README = resources.files("crm_sms.sandbox.salesforce").joinpath("README.md").read_text("utf-8")
 ROWS = {line.split("`")[1]: line for line in README.splitlines() if line.startswith("| `")}
@@ -25,7 +27,7 @@ def test_every_fault_is_told_with_its_parameters(kind: str) -> None:
 
 def test_every_fault_does_something() -> None:
     """A kind strikes calls, or rows, or describes the org; none is only a name."""
-    assert set(CALL_DEEDS) | set(ROW_DEEDS) | {"quota", "hidden", "read_only"} == set(KINDS)
+    assert set(CALL_DEEDS) | set(ROW_DEEDS) | SETTINGS | {"quota"} == set(KINDS)
 
 
 @pytest.mark.parametrize("operation", sorted(life._OPERATIONS))

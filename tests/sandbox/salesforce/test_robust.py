@@ -14,6 +14,7 @@ from crm_sms.sandbox.salesforce.calls import Call
 from crm_sms.sandbox.salesforce.desk import Desk
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.resources import RESOURCES, answer
+from crm_sms.sandbox.salesforce.writing import Writer
 
 BASE = "/services/data/v66.0"
 KNOWN = ["Contact", "Task", "SMS_Message__c", "Message_Key__c", "SMS_Phone_E164__c", "TaskStatus"]
@@ -44,8 +45,9 @@ PATHS = st.one_of(
 
 def a_desk() -> Desk:
     org = Org(lambda: datetime(2026, 3, 2, tzinfo=UTC))
-    desk = Desk(org, lambda obj, row: None)
-    desk.writer.create(org.schema["Contact"], {"LastName": "A", "SMS_Phone_E164__c": "a"})
+    desk = Desk(org, lambda write: None)
+    writer = Writer(org, desk.guard)
+    writer.create(org.schema["Contact"], {"LastName": "A", "SMS_Phone_E164__c": "a"})
     org.commit()
     return desk
 
