@@ -28,6 +28,9 @@ from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.settings import load_settings
 from crm_sms_salesforce.writes import composite_body
 
+_HIDDEN = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
+"""What Salesforce says of a field or an object that our user does not see any more."""
+
 
 class SalesforceCrm:
     """A `crm_sms.ports.Crm`. Makes no request before the first call that needs one."""
@@ -85,18 +88,17 @@ class SalesforceCrm:
         """See `Crm.pull`. A column that our user does not see is left out."""
         source = source_of(pull)
         with reading():
-            description = self._seen.get(source.object) or self.describe([source.object]).get(
-                source.object
-            )
-            if description is None:
-                remedy = "give the run-as user's permission set read access"
-                raise AccessRefused(f"our user does not see {source.object}: {remedy}")
+            seen = self._seen.get(source.object) or self._look_at(source.object)
+            asked = statement(source, seen, pull)
             try:
-                yield from pages(self._rest, source, statement(source, description, pull))
-            except ApiError:
-                # A column may have been hidden since: the next pull asks what is to be seen.
-                self._seen.pop(source.object, None)
-                raise
+                yield from pages(self._rest, source, asked)
+            except ApiError as error:
+                if not error.codes & _HIDDEN:
+                    raise
+                anew = statement(source, self._look_at(source.object), pull)
+                if anew == asked:
+                    raise
+                yield from pages(self._rest, source, anew)
 
     def url(self, object: str, id: str) -> str:
         """See `Crm.url`."""
@@ -136,6 +138,13 @@ class SalesforceCrm:
                 if error.status != 404:
                     raise
                 return None
+
+    def _look_at(self, object: str) -> ObjectDescription:
+        description = self.describe([object]).get(object)
+        if description is None:
+            remedy = "give the run-as user's permission set read access"
+            raise AccessRefused(f"our user does not see {object}: {remedy}")
+        return description
 
     def _visible_after(
         self, error: ApiError, object: str, fields: Collection[str]

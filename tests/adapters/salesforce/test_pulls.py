@@ -103,17 +103,44 @@ def test_columns_asked_for_twice_or_in_another_case(org: Org) -> None:
 
 
 def test_column_hidden_during_the_life_of_a_client(org: Org) -> None:
-    """The first pull after that fails and the next one goes on without the column."""
+    """The pull that meets it asks what is still to be seen, and goes on without the column."""
     org.create("Contact", {"LastName": "Ada", "Title": "x"})
     crm = org.crm()
     pull = Pull(MirrorPart.PEOPLE, None, CONTACTS)
     assert next(crm.pull(pull)).rows
     org.fault("hidden", fields=["Contact.Title"])
-    with pytest.raises(AccessRefused, match="Title"):
-        next(crm.pull(pull))
+    before = crm.calls
     (row,) = next(crm.pull(pull)).rows
     assert isinstance(row, Person)
     assert "Title" not in row.fields
+    assert crm.calls - before == 3, "the refused query, a description, the query without the column"
+
+
+def test_a_refusal_that_no_hidden_column_explains_stands(org: Org) -> None:
+    """It is not asked for in a circle."""
+    crm = org.crm()
+    pull = Pull(MirrorPart.PEOPLE, None, CONTACTS)
+    list(crm.pull(pull))
+    body = {"status": 400, "body": "json", "code": "INVALID_FIELD", "message": "no"}
+    org.fault("status", match={"path": "/query"}, **body)
+    before = crm.calls
+    with pytest.raises(AccessRefused, match="INVALID_FIELD"):
+        next(crm.pull(pull))
+    assert crm.calls - before == 2, "the query and a description"
+
+
+def test_an_object_hidden_during_the_life_of_a_client(org: Org) -> None:
+    """The refusal names it, as if it had never been seen."""
+    crm = org.crm()
+    pull = Pull(MirrorPart.PEOPLE, None, CONTACTS)
+    list(crm.pull(pull))
+    body = {"status": 400, "body": "json", "code": "INVALID_TYPE", "message": "sObject type"}
+    org.fault("status", match={"path": "/query"}, **body)
+    org.fault(
+        "status", match={"path": "/describe"}, **(body | {"status": 404, "code": "NOT_FOUND"})
+    )
+    with pytest.raises(AccessRefused, match="our user does not see Contact"):
+        next(crm.pull(pull))
 
 
 def test_object_that_we_do_not_see(org: Org) -> None:
