@@ -231,6 +231,17 @@ def test_a_partition_is_written_by_one_request_at_a_time(box: Box) -> None:
     assert {row.key for row in box.claim(turn("4"))} == {"a", "c"}
 
 
+def test_an_opt_out_waits_for_its_own_record_only(box: Box) -> None:
+    """Whoever else is at work on its account; two requests never write one record at once."""
+    box.put(record("ann", partition="acme"), record("bob", partition="acme", lane=Lane.ROLL_UP))
+    assert len(box.claim(turn("1"))) == 2
+    opt_outs = [record(key, partition="acme", lane=Lane.OPT_OUT) for key in ("bob", "cai")]
+    box.put(*opt_outs)
+    assert [row.key for row in box.claim(turn("2"))] == ["cai"]
+    box.put(*opt_outs)
+    assert box.claim(turn("3")) == []
+
+
 def box_rows(connection: Connection, key: str) -> list[Any]:
     """The rows with this key."""
     return list(connection.execute(select(table).where(table.c.key == key)))
