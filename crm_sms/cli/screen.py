@@ -92,7 +92,7 @@ _NOUNS = {
     "opt_outs": ("opt-out", "opt-outs"),
     "records": ("record", "records"),
     "requests": ("request", "requests"),
-    "rows": ("row", "rows"),
+    "rows": ("row new or changed", "rows new or changed"),
 }
 """Fields of reports that are called differently where there is only one."""
 
@@ -102,8 +102,11 @@ def counted(report: object) -> str:
     names = [field.name for field in dataclasses.fields(report)]  # type: ignore[arg-type]
     values = {name: getattr(report, name) for name in names}
     sums = {n: sum(v.values()) if isinstance(v, Mapping) else v for n, v in values.items()}
-    found = [_count(name, v) for name, v in sums.items() if isinstance(v, int) and v]
-    return ", ".join(found) or "nothing to do"
+    found = {name: value for name, value in sums.items() if isinstance(value, int) and value}
+    words = [_count(name, value) for name, value in found.items()]
+    if set(found) == {"calls"}:
+        words.insert(0, "nothing new")
+    return ", ".join(words) or "nothing to do"
 
 
 def _count(name: str, value: int) -> str:

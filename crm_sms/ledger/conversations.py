@@ -74,15 +74,15 @@ def rename_task(connection: Connection, message_id: int, old: str, new: str) -> 
     )
 
 
-def close(connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]) -> None:
-    """Note that the tasks with these keys were seen completed, if that was not known."""
-    for task_key, at in closed:
-        connection.execute(
-            update(conversations)
-            .where(
-                conversations.c.crm == crm,
-                conversations.c.task_key == task_key,
-                conversations.c.closed_at.is_(None),
-            )
-            .values(closed_at=at)
-        )
+def close(connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]) -> int:
+    """Note that the tasks with these keys were seen completed; of how many that was not known."""
+    return sum(_close(connection, crm, task_key, at) for task_key, at in closed)
+
+
+def _close(connection: Connection, crm: str, task_key: str, at: datetime) -> int:
+    open_ = (
+        conversations.c.crm == crm,
+        conversations.c.task_key == task_key,
+        conversations.c.closed_at.is_(None),
+    )
+    return connection.execute(update(conversations).where(*open_).values(closed_at=at)).rowcount

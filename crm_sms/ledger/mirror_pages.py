@@ -27,11 +27,12 @@ from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """Numbers that people hold since this page, by person id, and people whose opt-out field is
-    unchecked."""
+    """Numbers that people hold since this page, by person id, people whose opt-out field is
+    unchecked, and how many are new or not as they were."""
 
     numbers: Mapping[str, Collection[str]]
     unchecked: Collection[str]
+    changed: int
 
 
 def store_people(
@@ -42,8 +43,8 @@ def store_people(
     Of a person who comes twice, because they changed during the pull, the later row counts.
     """
     rows = list({person.id: person for person in map(storable_row, rows)}.values())
-    ledger.upsert(connection, people, [_person_row(crm, person) for person in rows])
     ids = [person.id for person in rows]
+    different = _put(ledger, connection, people, [_person_row(crm, person) for person in rows])
     here = (phones.c.crm == crm, phones.c.person_id.in_(ids))
     had: dict[str, set[str]] = {}
     for row in connection.execute(select(phones.c.person_id, phones.c.e164).where(*here)):
@@ -61,7 +62,21 @@ def store_people(
             connection.execute(phones.insert(), new)
     learnt = {id: have[id] - had.get(id, set()) for id in changed}
     unchecked = {person.id for person in rows if person.opted_out is False and not person.deleted}
-    return Learnt({id: numbers for id, numbers in learnt.items() if numbers}, unchecked)
+    held = {id: numbers for id, numbers in learnt.items() if numbers}
+    return Learnt(held, unchecked, len(different.union(changed)))
+
+
+def _put(
+    ledger: Ledger, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Insert or replace rows of one CRM; the ids of those that are new or not as they were."""
+    if not rows:
+        return set()
+    ids = [row["id"] for row in rows]
+    query = select(table).where(table.c.crm == rows[0]["crm"], table.c.id.in_(ids))
+    stored = {row.id: row._mapping for row in connection.execute(query)}
+    ledger.upsert(connection, table, rows)
+    return {row["id"] for row in rows if row["id"] not in stored or stored[row["id"]] != row}
 
 
 def _numbers(person: Person, region: str | None) -> set[str]:
@@ -96,12 +111,11 @@ _TABLES: Mapping[type[MirrorRow], Table] = {
 
 def store_others(
     ledger: Ledger, connection: Connection, crm: str, rows: Sequence[Owner | Opportunity | Role]
-) -> None:
-    """Insert or replace rows of one kind; deleted ones stay, marked."""
-    if rows:
-        table = _TABLES[type(rows[0])]
-        found = [{"crm": crm, **asdict(storable_row(row))} for row in rows]
-        ledger.upsert(connection, table, found)
+) -> int:
+    """Insert or replace rows of one kind; deleted ones stay, marked. How many are new or not as
+    they were."""
+    found = [{"crm": crm, **asdict(storable_row(row))} for row in rows]
+    return len(_put(ledger, connection, _TABLES[type(rows[0])], found)) if rows else 0
 
 
 def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> list[int]:

@@ -65,9 +65,9 @@ class Syncing:
 
 @dataclass(slots=True)
 class SyncReport:
-    """Rows pulled by part, calls made, texts that may find their person now, opt-outs that somebody
-    had unchecked and that are written back; `failed` names the parts that the CRM refused to our
-    user, and why."""
+    """Rows by part that are new or not as they were (of our own tasks, those newly completed),
+    calls made, texts that may find their person now, opt-outs that somebody had unchecked and that
+    are written back; `failed` names the parts that the CRM refused to our user, and why."""
 
     rows: dict[str, int] = field(default_factory=dict)
     calls: int = 0
@@ -147,13 +147,13 @@ def _as_json(columns: Columns, region: str | None) -> dict[str, object]:
 
 
 def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress: Progress) -> None:
-    done, portion = 0, Portion()
+    done, changed, portion = 0, 0, Portion()
     for page in syncing.crm.pull(pull):
         for rows in _slices(page, portion):
-            _store(syncing, report, name, pull, rows, portion)
+            changed += _store(syncing, report, name, pull, rows, portion)
             done += len(rows)
             progress(name, done, page.total)
-    report.rows[name] = done
+    report.rows[name] = changed
     with syncing.ledger.write("sync.watermark") as connection:
         put_pulled(connection, syncing.planner.crm, name, syncing.clock())
 
@@ -173,7 +173,8 @@ def _store(
     pull: Pull,
     rows: Sequence[MirrorRow],
     portion: Portion,
-) -> None:
+) -> int:
+    """How many of the rows are new or not as they were."""
     ledger, crm, now = syncing.ledger, syncing.planner.crm, syncing.clock()
     with ledger.write("sync.page", give_way=True) as connection:
         started = time.perf_counter()
@@ -184,16 +185,18 @@ def _store(
             learnt = store_people(ledger, connection, crm, found, syncing.region)
             _match_again(syncing, report, connection, found, learnt, now)
             _opt_out_again(syncing, report, connection, learnt, now)
+            changed = learnt.changed
         elif pull.part is MirrorPart.TASKS:
             tasks = [row for row in rows if isinstance(row, OwnTask)]
             closed = [(task.key, task.modified_at) for task in tasks if task.closed]
-            conversations.close(connection, crm, closed)
+            changed = conversations.close(connection, crm, closed)
         else:
             others = [row for row in rows if not isinstance(row, Person | OwnTask)]
-            store_others(ledger, connection, crm, others)
+            changed = store_others(ledger, connection, crm, others)
         last = max(row.modified_at for row in rows)
         put_watermark(ledger, connection, crm, name, last, now)
     portion.took(time.perf_counter() - started, whole=len(rows) == portion.size)
+    return changed
 
 
 def _match_again(

@@ -70,8 +70,15 @@ def test_a_table_keeps_brackets(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (DeliveryReport(), "nothing to do"),
         (DeliveryReport(requests=1, done=3, failed="x", paused_until=NOON), "1 request, 3 done"),
-        (SyncReport(rows={"owners": 2, "tasks": 3}, written_back=1), "5 rows, 1 written back"),
-        (SyncReport(rows={"owners": 1}, opt_outs=1, calls=2), "1 row, 2 calls, 1 opt-out"),
+        (
+            SyncReport(rows={"owners": 2, "tasks": 3}, written_back=1),
+            "5 rows new or changed, 1 written back",
+        ),
+        (
+            SyncReport(rows={"owners": 1}, opt_outs=1, calls=2),
+            "1 row new or changed, 2 calls, 1 opt-out",
+        ),
+        (SyncReport(rows={"owners": 0}, calls=7), "nothing new, 7 calls"),
         (ProcessReport(events=1, messages=1, records=2), "1 event, 1 message, 2 records"),
     ],
 )

@@ -70,7 +70,16 @@ def test_a_person_comes_back_with_parsed_phones(ledger: Ledger) -> None:
         assert mirror.people_by_id(connection, "service", ["1"]) == {}
     phones = (Phone("", ADA), Phone("", BOB))
     assert found == {"1": replace(pulled, phones=phones)}
-    assert learnt == Learnt({"1": {ADA, BOB}}, set())
+    assert learnt == Learnt({"1": {ADA, BOB}}, set(), 1)
+
+
+def test_what_came_again_as_it_was_is_not_counted(ledger: Ledger) -> None:
+    """A change in any column counts, and so does one in the numbers alone."""
+    ada, bob = person("1", ADA, fields={"Rating": "Hot"}), person("2", BOB)
+    assert page(ledger, ada, bob).changed == 2
+    assert page(ledger, ada, bob).changed == 0
+    assert page(ledger, replace(ada, fields={"Rating": "Hot", "VIP": True}), bob).changed == 1
+    assert page(ledger, person("2", ADA)).changed == 1
 
 
 def test_only_numbers_that_are_new_are_learnt(ledger: Ledger) -> None:
