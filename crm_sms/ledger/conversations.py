@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, select, update
 
-from crm_sms.ledger.tables import conversations, matches
+from crm_sms.ledger.planned import UNTRIED
+from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.tables import conversations, crm_records, matches, outbox
 from crm_sms.routing import CONVERSATION, Conversation
 
 _COLUMNS = (
@@ -46,22 +49,54 @@ def by_id(connection: Connection, ids: Collection[int]) -> dict[int, Conversatio
     return {row[0]: Conversation(*row) for row in rows}
 
 
-def start(
-    connection: Connection, crm: str, person_id: str, task_key: str, started_at: datetime
-) -> Conversation:
-    """A new conversation; the key of its task is unique."""
-    row = {"crm": crm, "person_id": person_id, "task_key": task_key, "started_at": started_at}
-    id = connection.execute(_START, row).scalar_one()
-    return Conversation(id, person_id, task_key, started_at)
+def start(connection: Connection, crm: str, new: Conversation) -> Conversation:
+    """Store a new conversation; the key of its task is unique. The same with its number."""
+    row = {
+        "crm": crm,
+        "person_id": new.person_id,
+        "task_key": new.task_key,
+        "started_at": new.started_at,
+    }
+    return replace(new, id=connection.execute(_START, row).scalar_one())
 
 
-def move(connection: Connection, id: int, person_id: str) -> list[int]:
-    """Give a conversation to another person, with its opening text; the other texts' messages."""
+def move(connection: Connection, id: int, person_id: str) -> set[int]:
+    """Give a conversation to another person; the messages that belong to it."""
     connection.execute(
         update(conversations).where(conversations.c.id == id).values(person_id=person_id)
     )
-    query = select(matches.c.message_id).where(matches.c.conversation_id == id)
-    return list(connection.execute(query).scalars())
+    return set(connection.execute(_MEMBERS, {"wanted": [id]}).scalars())
+
+
+_MEMBERS = select(matches.c.message_id).where(matches.c.conversation_id.in_(_WANTED))
+
+
+def take_back(
+    ledger: Ledger, connection: Connection, crm: str, opened: Mapping[int, int]
+) -> tuple[set[int], set[int]]:
+    """Of these conversations, each with the message that opened it, end those whose task no CRM can
+    have seen yet, nor sees before this transaction ends. Which they were, and all their messages.
+    """
+    if not opened:
+        return set(), set()
+    # Excludes whoever claims rows: else a request could leave with the task of a conversation that
+    # is gone, and the next reply would make another.
+    ledger.lock(connection, [f"claim:{crm}"])
+    here = conversations.c
+    written = exists().where(crm_records.c.crm == crm, crm_records.c.key == here.task_key)
+    tried = exists().where(
+        outbox.c.crm == crm,
+        outbox.c.message_id.in_(opened.values()),
+        outbox.c.key == here.task_key,
+        ~UNTRIED,
+    )
+    query = select(here.id).where(here.id.in_(opened), ~written, ~tried)
+    ended = set(connection.execute(query).scalars())
+    members = set(connection.execute(_MEMBERS, {"wanted": list(ended)}).scalars())
+    out = matches.c.conversation_id.in_(ended)
+    connection.execute(update(matches).where(out).values(conversation_id=None))
+    connection.execute(delete(conversations).where(here.id.in_(ended)))
+    return ended, members
 
 
 def rename_task(connection: Connection, message_id: int, old: str, new: str) -> None:

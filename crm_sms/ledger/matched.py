@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,37 +20,21 @@ from crm_sms.ledger.tables import (
     suppressions,
 )
 from crm_sms.mapping.facts import OptOut, RollUp
-from crm_sms.records import Scalar
+from crm_sms.matching import Match
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One text in one CRM: the person or None, the rule, the opportunity, how things stood.
-
-    `given` is the person whom the sender meant and the mirror does not know."""
-
-    message_id: int
-    crm: str
-    rule: str
-    opportunity_rule: str
-    object: str | None = None
-    person_id: str | None = None
-    opportunity_id: str | None = None
-    context: Mapping[str, Scalar] | None = None
-    conversation_id: int | None = None
-    given: str | None = None
-
-
-def matches_of(connection: Connection, ids: Collection[int]) -> dict[tuple[int, str], Match]:
-    """Stored matches by (message id, crm)."""
+def matches_of(connection: Connection, crm: str, ids: Collection[int]) -> dict[int, Match]:
+    """Stored matches in one CRM, by message."""
     if not ids:
         return {}
-    rows = connection.execute(_MATCHES, {"wanted": list(ids)})
-    return {(row.message_id, row.crm): Match(**row._mapping) for row in rows}
+    rows = connection.execute(_MATCHES, {"crm": crm, "wanted": list(ids)})
+    return {row.message_id: Match(**row._mapping) for row in rows}
 
 
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
-_MATCHES = select(matches).where(matches.c.message_id.in_(_WANTED))
+_MATCHES = select(matches).where(
+    matches.c.crm == bindparam("crm"), matches.c.message_id.in_(_WANTED)
+)
 
 
 def store_matches(ledger: Ledger, connection: Connection, found: Sequence[Match]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, false, select
 
 from crm_sms.ledger.tables import opportunities, owners, people, phones, roles
+from crm_sms.matching import Pipeline
 from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
 
 # Statements are built once: putting one together costs more than running it.
@@ -92,24 +92,6 @@ def owners_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict
         row.id: Owner(row.id, row.name, row.modified_at, row.email, row.active)
         for row in connection.execute(_OWNERS, {"crm": crm, "wanted": list(ids)})
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """Roles by person, and the opportunities they are in, by id."""
-
-    roles: Mapping[str, list[Role]]
-    opportunities: Mapping[str, Opportunity]
-
-    def of(self, person_id: str) -> tuple[list[Role], list[Opportunity]]:
-        """A person's roles, and the opportunities they are in."""
-        held = self.roles.get(person_id, [])
-        ids = sorted({role.opportunity_id for role in held})
-        return held, [self.opportunities[id] for id in ids if id in self.opportunities]
-
-    def has_open(self, person_id: str) -> bool:
-        """Whether the person has a role in an open opportunity."""
-        return any(opportunity.open for opportunity in self.of(person_id)[1])
 
 
 def pipeline(connection: Connection, crm: str, person_ids: Collection[str]) -> Pipeline:

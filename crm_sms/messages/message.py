@@ -58,3 +58,9 @@ class Message:
     def our_address(self) -> Address | None:
         """The end of the text that is ours."""
         return self.recipient if self.direction is Direction.INBOUND else self.sender
+
+    @property
+    def number(self) -> str | None:
+        """The person's number, if their end is one."""
+        address = self.person_address
+        return address.e164 if address else None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from crm_sms.messages import Message
+from crm_sms.events import OptOutType
+from crm_sms.messages import Message, is_task_worthy
 from crm_sms.records import Opportunity, Owner, Person
 
 
@@ -49,3 +50,8 @@ def is_fresh(message: Message, rules: TaskRules) -> bool:
     """Whether the text was young enough when it was received to be worth a task: history that is
     imported is not."""
     return message.received_at - message.occurred_at <= rules.max_age
+
+
+def deserves_task(message: Message, said: OptOutType | None, rules: TaskRules) -> bool:
+    """Whether somebody should act on this text; `said` is what it asks for, if it is a keyword."""
+    return is_task_worthy(message, said) and is_fresh(message, rules)

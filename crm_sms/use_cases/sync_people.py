@@ -42,7 +42,7 @@ from crm_sms.records import (
     Person,
     Pull,
 )
-from crm_sms.use_cases.process.planning import opted_out
+from crm_sms.use_cases.process.opt_outs import opted_out
 from crm_sms.use_cases.process.words import Planner
 
 log = structlog.get_logger(__name__)

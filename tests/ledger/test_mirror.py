@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_sms.ledger import Ledger, mirror
-from crm_sms.ledger.matched import Match, store_matches
+from crm_sms.ledger.matched import store_matches
 from crm_sms.ledger.mirror_pages import (
     Learnt,
     put_watermark,
@@ -21,6 +21,7 @@ from crm_sms.ledger.mirror_pages import (
     waiting_for,
     watermark,
 )
+from crm_sms.matching import Match
 from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

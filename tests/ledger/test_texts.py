@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from crm_sms.events import Direction, Status
-from crm_sms.ledger import Ledger, conversations, outbox, texts
+from crm_sms.ledger import Ledger, outbox, texts
 from crm_sms.ledger.crm_records import Known, forget_written, known_records, remember
-from crm_sms.ledger.matched import Match, matches_of, opt_out_of, roll_ups, store_matches
+from crm_sms.ledger.matched import matches_of, opt_out_of, roll_ups, store_matches
 from crm_sms.ledger.tables import message_data
 from crm_sms.ledger.tables import outbox as outbox_table
 from crm_sms.mapping.facts import OptOut, RollUp
+from crm_sms.matching import Match
 from crm_sms.records import DesiredField, DesiredRecord, Lane
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -94,7 +95,7 @@ def test_two_messages_that_are_one_text_become_one(
         store_matches(ledger, connection, [Match(id, **match) for id in (kept, lost)])
         texts.merge(connection, lost, kept)
         assert texts.stored(connection, [kept, lost, third]).keys() == {kept, third}
-        assert matches_of(connection, [kept, lost]).keys() == {(kept, "sales")}
+        assert matches_of(connection, "sales", [kept, lost]).keys() == {kept}
     assert aliases(ledger, [kept, lost]) == {kept: {"kept", "lost"}}
     assert waiting(ledger) == {"kept", "third"}
 
@@ -163,11 +164,12 @@ def test_a_match_comes_back_as_stored(ledger: Ledger, message: Make, store: Stor
     service = Match(id, "service", "unknown", "no person")
     with ledger.write("process") as connection:
         store_matches(ledger, connection, [sales, service])
-        assert matches_of(connection, [id]) == {(id, "sales"): sales, (id, "service"): service}
+        assert matches_of(connection, "sales", [id]) == {id: sales}
+        assert matches_of(connection, "service", [id]) == {id: service}
         store_matches(ledger, connection, [Match(id, "sales", "triage", "no person")])
-        found = matches_of(connection, [id])[id, "sales"]
+        found = matches_of(connection, "sales", [id])[id]
         assert (found.person_id, found.context, found.rule) == (None, None, "triage")
-        assert matches_of(connection, []) == {}
+        assert matches_of(connection, "sales", []) == {}
 
 
 TEXTS: list[tuple[str, dict[str, Any]]] = [
@@ -267,40 +269,3 @@ def test_fields_that_somebody_changed_are_forgotten(ledger: Ledger) -> None:
             one: Known("1", {"B": "y"}),
             two: Known("2", {"B": "y"}),
         }
-
-
-def test_a_conversation_is_found_while_it_could_take_a_text(ledger: Ledger) -> None:
-    """By person and time; closed ones too, as a late text may be older than the close."""
-    with ledger.write("process") as connection:
-        opened = conversations.start(connection, "sales", "p1", "k1", NOW)
-        conversations.start(connection, "sales", "p2", "k2", NOW)
-        conversations.start(connection, "service", "p1", "k1", NOW)
-        day = conversations.CONVERSATION
-        assert conversations.recent(connection, "sales", ["p1"], NOW + day - MINUTE) == [opened]
-        assert conversations.recent(connection, "sales", ["p1"], NOW + day) == []
-        assert conversations.recent(connection, "sales", [], NOW) == []
-        assert conversations.by_id(connection, [opened.id]) == {opened.id: opened}
-        assert conversations.by_id(connection, []) == {}
-
-
-def test_a_conversation_is_closed_once(ledger: Ledger) -> None:
-    """The first time that its task was seen completed stays."""
-    with ledger.write("sync.page") as connection:
-        opened = conversations.start(connection, "sales", "p1", "k1", NOW)
-        for at in (NOW + MINUTE, NOW + 2 * MINUTE):
-            conversations.close(connection, "sales", [("k1", at), ("unknown", at)])
-        assert conversations.by_id(connection, [opened.id])[opened.id].closed_at == NOW + MINUTE
-
-
-def test_a_conversation_moves_with_its_texts(ledger: Ledger, message: Make, store: Store) -> None:
-    """The answer is which messages must be planned again."""
-    ids = [store(message(key)) for key in ("a", "b", "c")]
-    with ledger.write("process") as connection:
-        opened = conversations.start(connection, "sales", "p1", "k1", NOW)
-        found = [
-            Match(id, "sales", "r", "o", person_id="p1", conversation_id=opened.id)
-            for id in ids[:2]
-        ]
-        store_matches(ledger, connection, found)
-        assert sorted(conversations.move(connection, opened.id, "p2")) == ids[:2]
-        assert conversations.by_id(connection, [opened.id])[opened.id].person_id == "p2"

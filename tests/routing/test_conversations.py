@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms.routing import CONVERSATION, Conversation, conversation_of
+from crm_sms.routing import (
+    CONVERSATION,
+    Conversation,
+    Reply,
+    conversation_of,
+    converse,
+    task_key,
+)
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -89,3 +97,86 @@ def test_replies_in_order_open_no_conversation_within_a_day_of_another(
     starts = [one.started_at for one in known]
     assert all(b - a >= CONVERSATION for a, b in pairwise(starts))
     assert all(conversation_of(NOON + offset, known) for offset in offsets)
+
+
+def reply(key: str, hours: float, person: str = "jane", held: int | None = None) -> Reply:
+    """A reply so long after noon."""
+    return Reply(key, NOON + timedelta(hours=hours), person, held)
+
+
+def opened(by: Reply, id: int) -> Conversation:
+    """The stored conversation that this reply opened."""
+    return Conversation(id, by.person_id, task_key(by.key), by.at)
+
+
+def test_the_first_reply_opens_a_conversation_and_the_others_join_it() -> None:
+    """It is not stored yet, and has the first one's task; the next day has its own."""
+    first, second, third = reply("a", 0), reply("b", 23.9), reply("c", 24)
+    found = converse([third, second, first], [])
+    assert found == {"a": opened(first, 0), "b": opened(first, 0), "c": opened(third, 0)}
+
+
+def test_people_do_not_share_a_conversation() -> None:
+    """Whatever the time between them."""
+    ann, bob = reply("a", 0, "ann"), reply("b", 1, "bob")
+    assert converse([ann, bob], [opened(ann, 1)]) == {"a": opened(ann, 1), "b": opened(bob, 0)}
+
+
+def test_a_reply_stays_in_the_conversation_that_it_was_in() -> None:
+    """Also when its time, learnt late, would place it in another."""
+    first, second = reply("a", 0), reply("b", 30)
+    late = reply("c", 31, held=1)
+    known = [opened(first, 1), opened(second, 2)]
+    assert converse([late], known) == {"c": known[0]}
+
+
+def test_a_conversation_follows_the_reply_that_opened_it_to_another_person() -> None:
+    """With its task; who joined it and did not move opens another."""
+    moved, stays = reply("a", 0, "bob", held=1), reply("b", 1, "ann", held=1)
+    found = converse([stays, moved], [Conversation(1, "ann", task_key("a"), NOON)])
+    assert found == {"a": Conversation(1, "bob", task_key("a"), NOON), "b": opened(stays, 0)}
+
+
+def test_who_moves_along_with_the_opening_reply_stays_with_it() -> None:
+    """An older one too, that came later."""
+    older, opener = reply("a", -1, "bob", held=1), reply("b", 0, "bob", held=1)
+    found = converse([older, opener], [Conversation(1, "ann", task_key("b"), NOON)])
+    assert {one.id for one in found.values()} == {1}
+    assert {one.person_id for one in found.values()} == {"bob"}
+
+
+REPLIES = st.lists(
+    st.builds(
+        reply, st.sampled_from("abcdefgh"), st.integers(-60, 60), st.sampled_from(["ann", "bob"])
+    ),
+    max_size=8,
+    unique_by=lambda one: one.key,
+)
+
+
+@given(REPLIES, st.data())
+def test_the_order_of_replies_does_not_matter(replies: list[Reply], data: st.DataObject) -> None:
+    """Each conversation is of one person and opened by a reply of theirs."""
+    found = converse(replies, [])
+    assert converse(data.draw(st.permutations(replies)), []) == found
+    by_task = {task_key(one.key): one for one in replies}
+    for one in replies:
+        talk = found[one.key]
+        assert talk.person_id == one.person_id == by_task[talk.task_key].person_id
+        assert talk.started_at == by_task[talk.task_key].at
+        assert abs(talk.started_at - one.at) < CONVERSATION
+
+
+@given(REPLIES, st.sets(st.sampled_from("abcdefgh")))
+def test_what_is_decided_once_stays(replies: list[Reply], again: set[str]) -> None:
+    """Any of the replies planned again, with what was stored, are where they were."""
+    found = converse(replies, [])
+    tasks = sorted({talk.task_key for talk in found.values()})
+    stored = {
+        key: replace(found[key.removeprefix("task:")], id=n) for n, key in enumerate(tasks, 1)
+    }
+    held = [replace(one, held=stored[found[one.key].task_key].id) for one in replies]
+    some = [one for one in held if one.key in again]
+    assert converse(some, stored.values()) == {
+        one.key: stored[found[one.key].task_key] for one in some
+    }

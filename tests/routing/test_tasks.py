@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms.events import Direction, Status
+from crm_sms.events import Direction, OptOutType, Status
 from crm_sms.messages import Message
 from crm_sms.records import Opportunity, Owner, Person, PersonKind
-from crm_sms.routing import TaskRules, acting_owner, due_date, is_fresh
+from crm_sms.routing import TaskRules, acting_owner, deserves_task, due_date, is_fresh
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -101,3 +101,19 @@ def test_a_task_is_never_due_before_its_text_came(at: datetime, days: int) -> No
     """The same rules give the same day."""
     rules = TaskRules(due_days=days)
     assert due_date(message(at, at), rules) == at.date() + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("age", "said", "deserves"),
+    [
+        (timedelta(0), None, True),
+        (timedelta(days=3), None, False),
+        (timedelta(0), OptOutType.STOP, False),
+        (timedelta(days=3), OptOutType.STOP, False),
+    ],
+)
+def test_a_fresh_reply_that_asks_for_somebody_deserves_a_task(
+    age: timedelta, said: OptOutType | None, deserves: bool
+) -> None:
+    """Not one that is old, nor one that a machine has answered."""
+    assert deserves_task(message(NOON - age, NOON), said, TaskRules()) == deserves

@@ -361,6 +361,52 @@ def test_which_texts_make_a_task(desk: Desk, text: Event, makes_task: bool) -> N
     assert key("R") in desk.wanted("SMS_Message__c")
 
 
+def listed(id: str, body: str) -> Event:
+    """The provider's listing of a reply, which says what callbacks left out."""
+    return replace(reply(id, 9, body), key=f"{id}:snapshot", kind=EventKind.SNAPSHOT)
+
+
+@pytest.mark.parametrize("body", ["STOP", "Liked “see you”"])
+def test_a_reply_that_turns_out_to_be_noise_takes_its_task_back(desk: Desk, body: str) -> None:
+    """The next reply that deserves one makes the task instead."""
+    desk.mirror(person("ann", JANE))
+    desk.process(replace(reply("R1", 0), body=None), reply("R2", 5))
+    assert set(desk.tasks()) == {f"task:{key('R1')}"}
+    desk.process(listed("R1", body))
+    assert set(desk.tasks()) == {f"task:{key('R2')}"}
+    assert [row.task_key for row in desk.rows(select(talks))] == [f"task:{key('R2')}"]
+    assert desk.inbox() == 0
+
+
+def test_a_reply_that_turns_out_to_be_noise_leaves_a_task_that_a_rep_may_have_seen(
+    desk: Desk,
+) -> None:
+    """Further replies belong to it: nobody wants a second one."""
+    desk.mirror(person("ann", JANE))
+    desk.process(replace(reply("R1", 0), body=None))
+    with desk.ledger.write("deliver.claim") as connection:
+        connection.execute(update(waiting).values(tries=1))
+    desk.process(listed("R1", "Liked “see you”"), reply("R2", 5))
+    assert set(desk.tasks()) == {f"task:{key('R1')}"}
+
+
+def test_a_reply_that_concerns_nobody_any_more_leaves_nothing_behind(desk: Desk) -> None:
+    """Its record, task and conversation are gone, and come back with a person."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED))
+    desk.assign(SHARED, "bob")
+    desk.process(reply("R", 1, theirs=SHARED))
+    assert desk.tasks() == {f"task:{key('R')}": "bob"}
+    with desk.ledger.write("unmatched") as connection:
+        connection.execute(delete(assignments))
+    desk.process(reply("R", 2, theirs=SHARED, key="R2"))
+    assert desk.whom() == {key("R"): (None, "shared")}
+    assert (desk.tasks(), desk.wanted("SMS_Message__c")) == ({}, {})
+    assert desk.rows(select(talks)) == []
+    desk.assign(SHARED, "ann")
+    desk.process()
+    assert desk.tasks() == {f"task:{key('R')}": "ann"}
+
+
 # ── Whom it concerns ─────────────────────────────────────────────────────────────────────────────
 
 

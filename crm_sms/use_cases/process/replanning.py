@@ -14,7 +14,7 @@ from crm_sms.ledger.planned import PlannedRow, planned_after, withdraw
 from crm_sms.ledger.texts import stored_after
 from crm_sms.plan import plan_person
 from crm_sms.records import Lane
-from crm_sms.use_cases.process.planning import opted_out
+from crm_sms.use_cases.process.opt_outs import opted_out
 from crm_sms.use_cases.process.words import Planner, Processing
 
 log = structlog.get_logger(__name__)

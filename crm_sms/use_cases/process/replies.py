@@ -1,21 +1,19 @@
-"""Which replies of a batch belong to which conversation, and which of them make the task."""
+"""The conversations of a batch's replies: found, opened, moved along, or taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from crm_sms.events import Direction
-from crm_sms.ledger import Ledger, conversations, inbox
-from crm_sms.ledger.matched import Match
-from crm_sms.messages import is_task_worthy
-from crm_sms.routing import Conversation, conversation_of, is_fresh, task_key
+from crm_sms.ledger import conversations, inbox
+from crm_sms.matching import Match
+from crm_sms.routing import Conversation, Reply, converse, deserves_task, task_key
 from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
 
 
-def converse(
+def talks_of(
     processing: Processing,
     planner: Planner,
     connection: Connection,
@@ -27,69 +25,70 @@ def converse(
     The people's locks must be held: two replies of one person at once would each find no
     conversation and each open one.
     """
-    worthy = [text for text in texts if _deserves(planner, text, chosen)]
-    if not worthy:
-        return {}
-    worthy.sort(key=lambda text: (text.message.occurred_at, text.message.key))
-    held = [chosen[text.message.key].conversation_id for text in worthy]
-    known = conversations.by_id(connection, {id for id in held if id})
-    people = {chosen[text.message.key].person_id or "" for text in worthy}
-    since = worthy[0].message.occurred_at
-    for one in conversations.recent(connection, planner.crm, people, since):
-        known[one.id] = one
-    found: dict[str, Conversation] = {}
-    # Those that opened a conversation first: if one moves, the others must find it moved.
-    for text in sorted(worthy, key=lambda text: not _opened(text, chosen, known)):
-        key = text.message.key
-        one = _conversation(processing, planner, connection, text, chosen[key], known)
-        known[one.id] = found[key] = one
-        chosen[key] = replace(chosen[key], conversation_id=one.id)
-    return found
-
-
-def _deserves(planner: Planner, text: LoadedText, chosen: Mapping[str, Match]) -> bool:
-    message = text.message
-    return (
-        message.direction is Direction.INBOUND
-        and chosen[message.key].person_id is not None
-        and is_task_worthy(message, text.said)
-        and is_fresh(message, planner.tasks)
+    again = _taken_back(processing, planner, connection, texts, chosen)
+    replies = [
+        _reply(text, chosen[text.message.key])
+        for text in texts
+        if _deserves(planner, text, chosen[text.message.key])
+    ]
+    known = _known(connection, planner.crm, replies)
+    found = converse(replies, known.values())
+    kept: dict[str, Conversation] = {}
+    for talk in {one.task_key: one for one in found.values()}.values():
+        if talk.id == 0:
+            talk = conversations.start(connection, planner.crm, talk)
+        elif talk.person_id != known[talk.id].person_id:
+            again |= conversations.move(connection, talk.id, talk.person_id)
+        kept[talk.task_key] = talk
+    inbox.put_back(
+        processing.ledger, connection, again - {text.id for text in texts}, processing.clock()
     )
+    talks = {key: kept[talk.task_key] for key, talk in found.items()}
+    for key, talk in talks.items():
+        chosen[key] = replace(chosen[key], conversation_id=talk.id)
+    return talks
 
 
-def _opened(
-    text: LoadedText, chosen: Mapping[str, Match], known: Mapping[int, Conversation]
-) -> bool:
-    own = known.get(chosen[text.message.key].conversation_id or 0)
-    return own is not None and own.task_key == task_key(text.message.key)
+def _deserves(planner: Planner, text: LoadedText, match: Match) -> bool:
+    return bool(match.person_id) and deserves_task(text.message, text.said, planner.tasks)
 
 
-def _conversation(
+def _reply(text: LoadedText, match: Match) -> Reply:
+    message = text.message
+    return Reply(message.key, message.occurred_at, match.person_id or "", match.conversation_id)
+
+
+def _known(connection: Connection, crm: str, replies: Sequence[Reply]) -> dict[int, Conversation]:
+    """The conversations that these replies are in, and those that could take them."""
+    if not replies:
+        return {}
+    known = conversations.by_id(connection, {reply.held for reply in replies if reply.held})
+    since = min(reply.at for reply in replies)
+    people = {reply.person_id for reply in replies}
+    return known | {one.id: one for one in conversations.recent(connection, crm, people, since)}
+
+
+def _taken_back(
     processing: Processing,
     planner: Planner,
     connection: Connection,
-    text: LoadedText,
-    match: Match,
-    known: Mapping[int, Conversation],
-) -> Conversation:
-    person_id = match.person_id or ""
-    own = known.get(match.conversation_id or 0)
-    if own and own.person_id == person_id:
-        return own
-    if own and own.task_key == task_key(text.message.key):
-        return _moved(processing.ledger, connection, own, person_id, text)
-    theirs = [one for one in known.values() if one.person_id == person_id]
-    at = text.message.occurred_at
-    return conversation_of(at, theirs) or conversations.start(
-        connection, planner.crm, person_id, task_key(text.message.key), at
-    )
-
-
-def _moved(
-    ledger: Ledger, connection: Connection, own: Conversation, person_id: str, text: LoadedText
-) -> Conversation:
-    """The opening reply turned out to be somebody else's: its task goes with it, and the other
-    replies are looked at again."""
-    others = [id for id in conversations.move(connection, own.id, person_id) if id != text.id]
-    inbox.put_back(ledger, connection, others, text.message.received_at)
-    return replace(own, person_id=person_id)
+    texts: Sequence[LoadedText],
+    chosen: dict[str, Match],
+) -> set[int]:
+    """A reply that turns out to deserve no task takes back the conversation that it opened, as long
+    as no CRM can have seen the task. Answers the messages of its other replies: one of them opens
+    another."""
+    idle = {
+        task_key(text.message.key): text
+        for text in texts
+        if chosen[text.message.key].conversation_id
+        and not _deserves(planner, text, chosen[text.message.key])
+    }
+    held = {chosen[text.message.key].conversation_id or 0 for text in idle.values()}
+    known = conversations.by_id(connection, held).values()
+    opened = {talk.id: idle[talk.task_key].id for talk in known if talk.task_key in idle}
+    ended, others = conversations.take_back(processing.ledger, connection, planner.crm, opened)
+    for key, match in chosen.items():
+        if match.conversation_id in ended:
+            chosen[key] = replace(match, conversation_id=None)
+    return others

@@ -12,7 +12,7 @@ from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
 from crm_sms.ledger.planned import withdraw_unwanted
 from crm_sms.ledger.portion import Portion
-from crm_sms.use_cases.process.planning import plan
+from crm_sms.use_cases.process.planning import plan_batch
 from crm_sms.use_cases.process.replanning import is_current, replan
 from crm_sms.use_cases.process.texts import load
 from crm_sms.use_cases.process.threads import link
@@ -69,7 +69,7 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
         places = link(processing, connection, texts)
         _store(processing, connection, texts)
         for planner in processing.planners:
-            planned = plan(processing, planner, connection, texts, places, now)
+            planned = plan_batch(processing, planner, connection, texts, places, now)
             ids = [text.id for text in texts]
             withdraw_unwanted(connection, planner.crm, ids, planned.places)
             report.records += outbox.put(ledger, connection, planned.wanted, now, planner.windows)

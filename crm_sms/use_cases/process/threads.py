@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
+from crm_sms.ledger import Ledger, inbox
 from crm_sms.ledger.texts import in_threads
 from crm_sms.messages import Place, ThreadEntry, places
 from crm_sms.use_cases.process.texts import by_ids
@@ -49,6 +51,26 @@ def link(processing: Processing, connection: Connection, texts: list[LoadedText]
             text.message, replied_at=place.replied_at, response_seconds=place.response_seconds
         )
     return found
+
+
+def put_followers_back(
+    ledger: Ledger,
+    connection: Connection,
+    texts: Sequence[LoadedText],
+    moved: Collection[int],
+    places: Places,
+    now: datetime,
+) -> None:
+    """A text whose person changed may change whom later texts of its thread concern: those that
+    come right after one of the batch are processed again."""
+    here = {text.message.key for text in texts}
+    threads = {text.thread for text in texts if text.thread and text.id in moved}
+    later = [
+        row.id
+        for row in in_threads(connection, threads)
+        if row.key not in here and places[row.key].before in here
+    ]
+    inbox.put_back(ledger, connection, later, now)
 
 
 _ALONE = Place()

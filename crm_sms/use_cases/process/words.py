@@ -68,8 +68,7 @@ class LoadedText:
     @property
     def number(self) -> str | None:
         """The person's number, if their end is one."""
-        address = self.message.person_address
-        return address.e164 if address else None
+        return self.message.number
 
     @property
     def entry(self) -> ThreadEntry:

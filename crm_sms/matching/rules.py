@@ -1,4 +1,4 @@
-"""Whom a text concerns: one person by stated rules, or nobody, with the reason kept."""
+"""Who of those it may concern a text is for: one person by stated rules, or nobody, and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from crm_sms.records import Opportunity, Person, PersonKind, Role
+from crm_sms.records import Person, PersonKind
 
 
 class Rule(StrEnum):
@@ -80,28 +80,3 @@ def _by_crm(candidates: Sequence[Candidate]) -> Choice:
     if len(contacts) == 1:
         return Choice(contacts[0].person, Rule.CONTACT)
     return Choice(None, Rule.SHARED)
-
-
-class OpportunityRule(StrEnum):
-    """Why this opportunity; the last two say why none."""
-
-    ONLY = "only"
-    PRIMARY = "primary"
-    NONE = "none"
-    SEVERAL = "several"
-
-
-def choose_opportunity(
-    roles: Sequence[Role], opportunities: Sequence[Opportunity]
-) -> tuple[Opportunity | None, OpportunityRule]:
-    """The only open opportunity in which a person has a role; of several, the one where theirs is
-    the primary one. `roles` are the person's own."""
-    living = [role for role in roles if not role.deleted]
-    theirs = {role.opportunity_id for role in living}
-    held = [o for o in opportunities if o.open and not o.deleted and o.id in theirs]
-    if len(held) <= 1:
-        return (held[0], OpportunityRule.ONLY) if held else (None, OpportunityRule.NONE)
-    primary = [o for o in held if any(r.primary and r.opportunity_id == o.id for r in living)]
-    if len(primary) == 1:
-        return primary[0], OpportunityRule.PRIMARY
-    return None, OpportunityRule.SEVERAL

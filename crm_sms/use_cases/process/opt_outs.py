@@ -1,0 +1,46 @@
+"""Everybody who holds a number that said no is opted out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection
+
+from crm_sms.ledger import Ledger, mirror
+from crm_sms.ledger.matched import opt_out_events, opt_out_of, opt_outs
+from crm_sms.mapping.facts import OptOut
+from crm_sms.plan import plan_person
+from crm_sms.records import Person
+from crm_sms.use_cases.process.desk import Desk
+from crm_sms.use_cases.process.words import LoadedText
+
+
+def plan_opt_outs(
+    ledger: Ledger, desk: Desk, connection: Connection, texts: Sequence[LoadedText]
+) -> None:
+    """An opt-out for everybody who holds a number that said no, whomever the text concerned.
+
+    What counts as a no was decided when it was received: the rules may have changed since.
+    """
+    no = opt_out_events(ledger, connection, {text.number for text in texts if text.number})
+    said = {
+        text.number: text.id
+        for text in texts
+        if any((one.provider, one.account, one.key) in no for one in text.facts.values())
+    }
+    holders = desk.known.holders
+    people = {id: said[number] for number in said if number for id in holders.get(number, ())}
+    for person, opt_out in opted_out(ledger, desk.planner.crm, connection, people):
+        plan = plan_person(desk.planner.mapping, desk.planner.crm, person, opt_out=opt_out)
+        desk.lay(people[person.id], plan)
+
+
+def opted_out(
+    ledger: Ledger, crm: str, connection: Connection, person_ids: Collection[str]
+) -> list[tuple[Person, OptOut]]:
+    """Those of these people who hold a number that said no, with what they said."""
+    people = mirror.people_by_id(connection, crm, person_ids)
+    numbers = {phone.raw for person in people.values() for phone in person.phones}
+    said = opt_outs(ledger, connection, numbers)
+    judged = ((p, opt_out_of([phone.raw for phone in p.phones], said)) for p in people.values())
+    return [(person, no) for person, no in judged if no]
