@@ -1,11 +1,12 @@
-"""What happens to other rows when one is stored, or goes into the recycle bin."""
+"""What happens to other rows when one is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from crm_sms.sandbox.salesforce import persons
 from crm_sms.sandbox.salesforce.org import Org
-from crm_sms.sandbox.salesforce.schema import Field, SObject
+from crm_sms.sandbox.salesforce.schema import SObject
 from crm_sms.sandbox.salesforce.table import Row
 
 Effect = Callable[[Org, Row, Row], None]
@@ -16,32 +17,6 @@ def after(org: Org, obj: SObject, row: Row, before: Row) -> None:
     """Brings other rows in line with one that was just stored."""
     for effect in _EFFECTS.get(obj.name, ()):
         effect(org, row, before)
-
-
-def bin_row(org: Org, obj: SObject, row: Row) -> None:
-    """Puts a row into the recycle bin, and with it the rows that cannot stay without it."""
-    org.change(obj, row["Id"], {"IsDeleted": True})
-    for child, field, held in children(org, row["Id"]):
-        # A child can hang on the record twice, and may have gone with another by now.
-        current = org.tables[child.name].rows[held["Id"]]
-        if current.get("IsDeleted"):
-            continue
-        if field.cascade:
-            bin_row(org, child, current)
-        else:
-            org.change(child, current["Id"], {field.name: None})
-
-
-def children(org: Org, record_id: str) -> list[tuple[SObject, Field, Row]]:
-    """Every row that is not deleted and refers to a record, with the field it does so by."""
-    name = getattr(org.object_of(record_id), "name", "")
-    return [
-        (obj, field, row)
-        for obj in org.schema.values()
-        for field in obj.fields.values()
-        if name in field.to and field.name != "MasterRecordId"
-        for row in org.tables[obj.name].alive(field.name, record_id)
-    ]
 
 
 def _primary_role(org: Org, row: Row, before: Row) -> None:
@@ -61,7 +36,28 @@ def _only_primary(org: Org, row: Row, before: Row) -> None:
             org.change(obj, other["Id"], {"IsPrimary": False})
 
 
+_IN_HISTORY = ("Amount", "StageName", "CloseDate", "Probability")
+"""Fields whose change makes a row of OpportunityHistory."""
+
+
+def _history(org: Org, row: Row, before: Row) -> None:
+    """How the opportunity stands from now on; consecutive rows can share a stage."""
+    if all(row.get(name) == before.get(name) for name in _IN_HISTORY):
+        return
+    kept = (*_IN_HISTORY, "ExpectedRevenue")
+    fields = {name: row[name] for name in kept if name in row}
+    fields |= {
+        "OpportunityId": row["Id"],
+        "ForecastCategory": row.get("ForecastCategoryName"),
+        "PrevAmount": before.get("Amount"),
+        "PrevCloseDate": before.get("CloseDate"),
+    }
+    org.insert(org.schema["OpportunityHistory"], fields)
+
+
 _EFFECTS: Mapping[str, tuple[Effect, ...]] = {
-    "Opportunity": (_primary_role,),
+    "Account": (persons.show_on_contact,),
+    "Contact": (persons.show_on_account,),
+    "Opportunity": (_primary_role, _history),
     "OpportunityContactRole": (_only_primary,),
 }

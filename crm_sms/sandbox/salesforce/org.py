@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
@@ -16,13 +17,27 @@ USERNAME = "integration@sandbox.example"
 """The user that every API call acts as."""
 
 
+@dataclass(slots=True)
+class Binned:
+    """What one deletion did: the records that went, and the lookups that were cleared.
+
+    A lookup is told as record, field, and what it referred to.
+    """
+
+    went: list[str] = field(default_factory=list)
+    cleared: list[tuple[str, str, str]] = field(default_factory=list)
+
+
 class Org:
     """Everything that a request reads or changes. Not locked: its caller holds the lock."""
 
     def __init__(self, now: Callable[[], datetime], *, bare: bool = False) -> None:
+        self._bare = bare
         self.schema = schema.load(bare=bare)
         self.tables = {name: Table(obj) for name, obj in self.schema.items()}
         self.access = Access(self.schema, Setup())
+        # Not rolled back: an entry counts only while its record is deleted, which writes it anew.
+        self.binned: dict[str, Binned] = {}
         self._now = now
         self._at: datetime | None = None
         self._acting: str | None = None
@@ -68,6 +83,18 @@ class Org:
         obj = self.object_of(record_id)
         return None if obj is None else self.tables[obj.name].rows.get(record_id)
 
+    def enable_person_accounts(self) -> None:
+        """Gives accounts and contacts the fields of person accounts, for good."""
+        self.schema = schema.load(bare=self._bare, persons=True)
+        self._by_prefix = {obj.prefix: obj for obj in self.schema.values()}
+        self.access = Access(self.schema, self.access.setup)
+        before, self.tables = self.tables, {}
+        for name, obj in self.schema.items():
+            table = self.tables[name] = Table(obj)
+            extra = {f.name: f.default for f in obj.fields.values() if f.type == "boolean"}
+            for row in before[name].rows.values():
+                table.put(extra | row)
+
     def set_up(self, setup: Setup) -> None:
         """Makes the org as an admin has set it up."""
         self.access = Access(self.schema, setup)
@@ -78,7 +105,7 @@ class Org:
         row = {f.name: f.default for f in obj.fields.values() if f.default is not None}
         row["Id"] = ids.make(obj.prefix, number)
         if "OwnerId" in obj.fields:
-            row["OwnerId"] = self.user_id
+            row["OwnerId"] = self._acting or self.user_id
         if obj.custom:
             row["Name"] = f"SMS-{number:09d}"
         return row | self.stamps(obj, created=True)

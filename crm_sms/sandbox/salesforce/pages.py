@@ -8,9 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from crm_sms.sandbox.salesforce.effects import children
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.org import Org
+from crm_sms.sandbox.salesforce.recycle import children
 from crm_sms.sandbox.salesforce.schema import Field, SObject
 from crm_sms.sandbox.salesforce.table import Row
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from crm_sms.sandbox.salesforce import persons
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import Refused
+from crm_sms.sandbox.salesforce.schema import Field, SObject
 from crm_sms.sandbox.salesforce.table import Row
 
 Rule = Callable[[Org, Row, Row], None]
@@ -19,9 +21,19 @@ def apply(org: Org, object_name: str, row: Row, before: Row) -> None:
         rule(org, row, before)
 
 
+def check_unique(org: Org, obj: SObject, field: Field, value: Any, record_id: str) -> None:
+    """Raises Refused if another record that is not deleted has the value."""
+    for other in org.tables[obj.name].alive(field.name, value):
+        if other["Id"] != record_id:
+            raise Refused(
+                "DUPLICATE_VALUE",
+                f"duplicate value found: {field.name} duplicates value on record with id: "
+                f"{other['Id']}",
+            )
+
+
 def _name(org: Org, row: Row, before: Row) -> None:
-    parts = (row.get("FirstName"), row.get("LastName"))
-    row["Name"] = " ".join(part for part in parts if part)
+    row["Name"] = persons.full_name(row)
 
 
 def _not_converted(org: Org, row: Row, before: Row) -> None:
@@ -86,7 +98,8 @@ def _label(org: Org, table: str, label: Any) -> Row:
 
 _RULES: Mapping[str, tuple[Rule, ...]] = {
     "User": (_name,),
-    "Contact": (_name,),
+    "Account": (persons.complete_account,),
+    "Contact": (persons.check_contact, _name),
     "Lead": (_not_converted, _name),
     "Task": (_lead_has_no_what, _task_state, _task_account),
     "Opportunity": (_opportunity_state, _expected_revenue),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -116,14 +116,45 @@ def first_rows() -> Mapping[str, list[dict[str, Any]]]:
 
 
 @cache
-def load(*, bare: bool = False) -> Mapping[str, SObject]:
-    """Every object by name; `bare` leaves out what the default mapping wants installed."""
+def load(*, bare: bool = False, persons: bool = False) -> Mapping[str, SObject]:
+    """Every object by name.
+
+    `bare` leaves out what the default mapping wants installed; `persons` adds what an org with
+    person accounts has.
+    """
     table = _table()
     sets = {name: body for name, body in table["sets"].items() if not (bare and _ours(name))}
-    return {
+    objects = {
         name: _object(name, entry, sets)
         for name, entry in table["objects"].items()
         if not (bare and _ours(name))
+    }
+    return objects | _with_persons(objects) if persons else objects
+
+
+def person_fields(contact: SObject) -> Mapping[str, str]:
+    """The fields of a person account by their names, with those of its contact that they show."""
+    names = _table()["person_accounts"]
+    pairs = {name: name for name in names["same"]}
+    pairs |= {f"Person{name}": name for name in names["prefixed"]}
+    custom = (name for name in contact.fields if name.endswith("__c"))
+    return pairs | {f"{name.removesuffix('c')}pc": name for name in custom}
+
+
+def _with_persons(objects: Mapping[str, SObject]) -> dict[str, SObject]:
+    account, contact = objects["Account"], objects["Contact"]
+    more = {
+        name: {column: _field(column, body) for column, body in fields.items()}
+        for name, fields in _table()["person_accounts"]["fields"].items()
+    }
+    shown = {
+        name: replace(contact.fields[held], name=name, nillable=True, external=False, unique=False)
+        for name, held in person_fields(contact).items()
+        if name not in account.fields
+    }
+    return {
+        "Account": replace(account, fields={**account.fields, **shown, **more["Account"]}),
+        "Contact": replace(contact, fields={**contact.fields, **more["Contact"]}),
     }
 
 

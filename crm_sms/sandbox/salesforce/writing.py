@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crm_sms.sandbox.salesforce import effects, lookups, rules
+from crm_sms.sandbox.salesforce import effects, lookups, persons, recycle, rules
 from crm_sms.sandbox.salesforce.guard import Guard, Write
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.org import Org, merged
@@ -60,8 +60,9 @@ class Writer:
         row = self.to_change(obj, record_id)
         if not (obj.writable and obj.deletable):
             raise Refused("INSUFFICIENT_ACCESS_OR_READONLY", f"cannot delete {obj.label}")
+        persons.check_deletion(obj, row)
         self.guard(Write(self.org, obj, row, row, True, self.chunk, self.allow_save))
-        effects.bin_row(self.org, obj, row)
+        recycle.bin_record(self.org, row["Id"])
         return str(row["Id"])
 
     def existing(self, obj: SObject, record_id: str) -> Row:
@@ -97,7 +98,8 @@ class Writer:
     def _check_required(self, obj: SObject, row: Row) -> None:
         required = obj.required() if self.people else self.org.access.required(obj)
         missing = [name for name in required if row.get(name) is None]
-        if missing:
+        # A person account has a last name instead.
+        if missing and not (missing == ["Name"] and row.get("LastName")):
             raise Refused(
                 "REQUIRED_FIELD_MISSING",
                 f"Required fields are missing: [{', '.join(missing)}]",
@@ -138,20 +140,11 @@ class Writer:
                 if field.to:
                     lookups.check(self.org, obj, field, value, people=self.people)
                 if field.unique:
-                    self._check_unique(obj, field, value, row["Id"])
+                    rules.check_unique(self.org, obj, field, value, row["Id"])
         rules.apply(self.org, obj.name, row, before)
         self.guard(Write(self.org, obj, row, before, False, self.chunk, self.allow_save))
         self.org.put(obj, row)
         effects.after(self.org, obj, row, before)
-
-    def _check_unique(self, obj: SObject, field: Field, value: Any, record_id: str) -> None:
-        for other in self.org.tables[obj.name].alive(field.name, value):
-            if other["Id"] != record_id:
-                raise Refused(
-                    "DUPLICATE_VALUE",
-                    f"duplicate value found: {field.name} duplicates value on record with id: "
-                    f"{other['Id']}",
-                )
 
 
 def _not_writable(names: list[str]) -> Refused:

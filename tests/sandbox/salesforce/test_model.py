@@ -133,7 +133,7 @@ class Tasks(RuleBasedStateMachine):
 
 
 class People(RuleBasedStateMachine):
-    """Contacts that are merged and deleted while messages and tasks hang on them."""
+    """Contacts that are merged, deleted, restored and purged while messages hang on them."""
 
     people = Bundle("people")
 
@@ -143,6 +143,7 @@ class People(RuleBasedStateMachine):
         self.org = Org(self.clock.now)
         self.parent: dict[str, str | None] = {}
         self.alive: set[str] = set()
+        self.lost: dict[str, list[str]] = {}
 
     def run(self, operation: dict[str, Any]) -> list[str]:
         self.clock.instant += timedelta(seconds=1)
@@ -172,6 +173,7 @@ class People(RuleBasedStateMachine):
             operation = {"op": "merge", "object": "Contact", "master": winner, "losers": [loser]}
             self.run(operation)
             self.alive.discard(loser)
+            self.lost[loser] = []
             moved = {one: winner for one, parent in self.parent.items() if parent == loser}
             self.parent |= moved
 
@@ -180,8 +182,36 @@ class People(RuleBasedStateMachine):
         """Messages stay and belong to nobody."""
         if one in self.alive:
             self.run({"op": "delete", "ids": [one]})
-            self.alive.discard(one)
-            self.parent |= {m: None for m, parent in self.parent.items() if parent == one}
+            self.leave(one)
+
+    def leave(self, one: str) -> None:
+        self.alive.discard(one)
+        self.lost[one] = [m for m, parent in self.parent.items() if parent == one]
+        self.parent |= dict.fromkeys(self.lost[one])
+
+    @rule(one=people)
+    def undelete(self, one: str) -> None:
+        """Whose messages were left to nobody has them again."""
+        if one in self.lost:
+            self.run({"op": "undelete", "ids": [one]})
+            self.alive.add(one)
+            self.parent |= {m: one for m in self.lost.pop(one) if self.parent[m] is None}
+
+    @rule(one=people)
+    def purge(self, one: str) -> None:
+        """For good, whether deleted before or not."""
+        if one in self.alive | set(self.lost):
+            self.run({"op": "purge", "ids": [one]})
+            if one in self.alive:
+                self.leave(one)
+            del self.lost[one]
+
+    @invariant()
+    def rows_are_those_that_were_not_purged(self) -> None:
+        """Alive or in the recycle bin."""
+        rows = self.org.tables["Contact"].rows
+        assert {one for one, row in rows.items() if not row["IsDeleted"]} == self.alive
+        assert {one for one, row in rows.items() if row["IsDeleted"]} == set(self.lost)
 
     @invariant()
     def every_message_hangs_where_the_model_says(self) -> None:
@@ -192,7 +222,7 @@ class People(RuleBasedStateMachine):
 
     @invariant()
     def masters_lead_to_somebody_or_to_a_deleted_one(self) -> None:
-        """Following MasterRecordId ends; a loser is always deleted."""
+        """Following MasterRecordId ends, maybe at one who was purged; a loser is always deleted."""
         rows = self.org.tables["Contact"].rows
         for row in rows.values():
             seen = set()
@@ -200,7 +230,7 @@ class People(RuleBasedStateMachine):
                 assert row["IsDeleted"]
                 assert row["Id"] not in seen
                 seen.add(row["Id"])
-                row = rows[row["MasterRecordId"]]
+                row = rows.get(row["MasterRecordId"], {})
 
 
 TestTasks = Tasks.TestCase
