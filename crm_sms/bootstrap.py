@@ -28,6 +28,7 @@ from crm_sms.routing import TaskRules
 from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
 from crm_sms.use_cases.deliver import Delivery
 from crm_sms.use_cases.process import Planner, Processing
+from crm_sms.use_cases.reconcile import Reconciling
 from crm_sms.use_cases.sync_people import Syncing
 
 T = TypeVar("T")
@@ -221,3 +222,9 @@ def syncing(app: App, name: str) -> Syncing:
     """What `sync_people` needs for the CRM of this name; connects to nothing yet."""
     region = app.settings.default_region
     return Syncing(app.ledger, planner(app, name), app.crms[name], app.clock, region)
+
+
+def reconciling(app: App, name: str) -> Reconciling:
+    """What `reconcile` needs for the provider of this name; connects to nothing yet."""
+    overlap = timedelta(hours=app.settings.history.overlap_h)
+    return Reconciling(app.ledger, app.providers[name], app.clock, overlap)

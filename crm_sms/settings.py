@@ -121,6 +121,12 @@ class WindowSettings(_Table):
     opt_out_quota: float = Field(default=0.05, ge=0, lt=1)
 
 
+class HistorySettings(_Table):
+    """How far listings of a provider's texts look back now and then, in hours."""
+
+    overlap_h: float = Field(default=24, ge=0)
+
+
 class WebSettings(_Table):
     """Where `serve` listens and what it takes. `max_waiting` callbacks wait for a commit."""
 
@@ -131,10 +137,12 @@ class WebSettings(_Table):
 
 
 class WorkerSettings(_Table):
-    """How long the worker rests, in seconds: between pulls of the CRM, and without a wake-up."""
+    """How long the worker rests, in seconds: between pulls of the CRM, without a wake-up, and
+    between listings of the provider's texts."""
 
     sync_s: float = Field(default=300, gt=0)
     poll_s: float = Field(default=5, gt=0)
+    history_s: float = Field(default=60, gt=0)
 
 
 class Settings(BaseSettings):
@@ -151,6 +159,7 @@ class Settings(BaseSettings):
     crms: Annotated[dict[str, CrmSettings], BeforeValidator(_tables)] = {}
     tasks: TaskSettings = TaskSettings()
     windows: WindowSettings = WindowSettings()
+    history: HistorySettings = HistorySettings()
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()
 

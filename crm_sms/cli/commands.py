@@ -19,6 +19,7 @@ from crm_sms.cli import (
     sandbox,
     serving,
     status,
+    sync_provider,
     unmatched,
 )
 from crm_sms.cli.screen import FAILED, complain
@@ -53,6 +54,7 @@ for group in (
     database,
     serving,
     running,
+    sync_provider,
     imports,
     status,
     unmatched,

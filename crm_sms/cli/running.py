@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from crm_sms.cli.installation import installation, wake
-from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, bars, counted
+from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, bars, complain, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm_sms.bootstrap import App
     from crm_sms.engine.jobs import Once
 
-sync = typer.Typer(help="Pull from the CRMs, once.", no_args_is_help=True)
+sync = typer.Typer(help="Pull from the CRMs and providers, once.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,12 +31,12 @@ def people(ctx: typer.Context, as_json: AsJson = False) -> None:
     with installation(ctx) as app:
         done = _once(app, "sync people")
         wake(app)
-    _report(done, as_json)
+    report(done, as_json)
 
 
 @sync.command(name="all")
 def sync_all(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Pull, process and deliver, once: what cron calls where no worker runs.
+    """Pull, list, process and deliver, once: what cron calls where no worker runs.
 
     Records do not wait for company here: cron has gathered them.
     """
@@ -44,7 +44,7 @@ def sync_all(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     with installation(ctx) as app:
         done = _once(without_windows(app), *(job.name for job in JOBS))
-    _report(done, as_json)
+    report(done, as_json)
 
 
 def process(ctx: typer.Context, as_json: AsJson = False) -> None:
@@ -52,14 +52,14 @@ def process(ctx: typer.Context, as_json: AsJson = False) -> None:
     with installation(ctx) as app:
         done = _once(app, "process")
         wake(app)
-    _report(done, as_json)
+    report(done, as_json)
 
 
 def deliver(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Write what is due to the CRMs. Records whose window has not ended yet keep waiting."""
     with installation(ctx) as app:
         done = _once(app, "deliver")
-    _report(done, as_json)
+    report(done, as_json)
 
 
 def _once(app: App, *names: str) -> list[Once]:
@@ -69,25 +69,29 @@ def _once(app: App, *names: str) -> list[Once]:
         return once(app, names, tell)
 
 
-def _report(done: list[Once], as_json: bool) -> None:
+def report(done: list[Once], as_json: bool) -> None:
+    """Print what became of some runs, and end as they did."""
     answer(_document(done), as_json, lambda: _lines(done))
+    if missed := sum(one.missed for one in done):
+        complain(f"callbacks of {missed} texts never came; crm-sms doctor says what to look at")
     if any(one.failure for one in done):
         raise typer.Exit(FAILED)
-    if any(one.parked for one in done):
+    if any(one.parked or one.missed for one in done):
         raise typer.Exit(PARKED)
 
 
 def _document(done: list[Once]) -> dict[str, Any]:
-    """By job, then by CRM where a job runs for each; `failure` is empty if there was none."""
+    """By job, then by CRM or provider where a job runs for each; `failure` is empty if all went
+    well."""
     document: dict[str, Any] = {}
     for one in done:
         place = document.setdefault(one.job.replace(" ", "_"), {})
-        place = place.setdefault(one.crm, {}) if one.crm else place
+        place = place.setdefault(one.scope, {}) if one.scope else place
         place |= {"report": one.report, "failure": one.failure}
     return document
 
 
 def _lines(done: list[Once]) -> Iterator[str]:
     for one in done:
-        name = f"{one.job} {one.crm}".strip()
+        name = f"{one.job} {one.scope}".strip()
         yield f"{name}: {one.failure or counted(one.report)}"

@@ -21,16 +21,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show what waits, what is parked, and how old the mirrors are.
+    """Show what waits, what is parked, and how old the mirrors and listings are.
 
-    Ends with 3 if anything is parked.
+    Ends with 3 if anything is parked or callbacks were missed.
     """
     from crm_sms.use_cases.status import status as look
 
     with installation(ctx) as app:
         found = look(app.ledger, tuple(app.settings.crms), app.clock())
     answer(found, as_json, lambda: _shown(found))
-    if found.parked:
+    if found.parked or found.missed:
         raise typer.Exit(PARKED)
 
 
@@ -38,6 +38,11 @@ def _shown(found: Status) -> Iterator[object]:
     since = f", the oldest since {_ago(found.inbox_since, found.at)}" if found.inbox_since else ""
     yield f"inbox: {many(found.inbox, 'event waits', 'events wait')}{since}"
     yield f"suppressions: {many(found.suppressions, 'number', 'numbers')} said no"
+    for account, listed in found.listed.items():
+        when = _ago(listed.at, found.at) if listed.at else "not yet to the end"
+        hint = " (crm-sms doctor)" if listed.missed else ""
+        missed = many(listed.missed, "text", "texts")
+        yield f"{account}: listed {when}, callbacks of {missed} never came{hint}"
     for name, crm in found.crms.items():
         yield f"\n{name}"
         yield from _crm(crm, found.at)

@@ -73,9 +73,9 @@ class _Player:
         # As in a worker, each job has a CRM client of its own.
         self.apps = {job.name: own_clients(stage.app) for job in JOBS}
         self.runs = {
-            job.name: job.prepare(self.apps[job.name], crm)
+            job.name: job.prepare(self.apps[job.name], scope)
             for job in JOBS
-            for crm in job.crms(stage.app)
+            for scope in job.scopes(stage.app)
         }
 
     @property

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
 
-from crm_sms.bootstrap import App, delivering, planner, planners, processing, syncing
+from crm_sms.bootstrap import App, delivering, planner, planners, processing, reconciling, syncing
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WindowSettings, WorkerSettings
 from crm_sms.use_cases.deliver import DeliveryReport, deliver, last_pause
 from crm_sms.use_cases.process import ProcessReport, process
+from crm_sms.use_cases.reconcile import ReconcileReport, reconcile
 from crm_sms.use_cases.status import waiting
 from crm_sms.use_cases.sync_people import SyncReport, sync_people
 
 EVENTS = "events"
 """What wakes a job besides the end of another one: something new in the inbox."""
 
-Report = SyncReport | ProcessReport | DeliveryReport
+Report = SyncReport | ReconcileReport | ProcessReport | DeliveryReport
 
 Progress = Callable[[str, int, "int | None"], None]
 """Hears of (what, so much done, of how much if known) between commits; may raise to end the run."""
@@ -32,20 +35,20 @@ Run = Callable[[Progress], Report]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`prepare` puts together what the runs for one CRM ("" if not `per_crm`) need; a run does all
-    that is to be done, by the mapping as its file says then. `due` is when there is something to
-    do next, None if nothing is known."""
+    """`prepare` puts together what the runs for one CRM or provider need ("" if the job is for all
+    of them); a run does all that is to be done, by the mapping as its file says then. `due` is when
+    there is something to do next, None if nothing is known."""
 
     name: str
     prepare: Callable[[App, str], Run]
     every_s: Callable[[WorkerSettings], float]
-    per_crm: bool = True
+    per: Literal["crms", "providers", ""] = "crms"
     woken_by: tuple[str, ...] = ()
     due: Callable[[App, str], datetime | None] | None = None
 
-    def crms(self, app: App) -> tuple[str, ...]:
+    def scopes(self, app: App) -> tuple[str, ...]:
         """What it runs for, one after the other."""
-        return tuple(app.settings.crms) if self.per_crm else ("",)
+        return tuple(getattr(app.settings, self.per)) if self.per else ("",)
 
 
 def _sync(app: App, crm: str) -> Run:
@@ -55,6 +58,28 @@ def _sync(app: App, crm: str) -> Run:
         return sync_people(
             replace(prepared, planner=planner(app, crm)),
             progress=lambda part, done, total: progress(f"{crm} {part}", done, total),
+        )
+
+    return run
+
+
+def _reconcile(app: App, provider: str) -> Run:
+    return listing(app, provider)
+
+
+def listing(
+    app: App, provider: str, accounts: Collection[str] = (), back: timedelta | None = None
+) -> Run:
+    """Lists the texts of these accounts of a provider (all, if none is named), since the last time
+    or so far `back`."""
+    prepared = reconciling(app, provider)
+
+    def run(progress: Progress) -> Report:
+        return reconcile(
+            prepared,
+            accounts=accounts,
+            back=back,
+            progress=lambda texts: progress(f"{provider} texts", texts, None),
         )
 
     return run
@@ -111,12 +136,13 @@ def _due(app: App, crm: str) -> datetime | None:
 
 JOBS = (
     Job("sync people", _sync, lambda worker: worker.sync_s),
+    Job("sync provider", _reconcile, lambda worker: worker.history_s, per="providers"),
     Job(
         "process",
         _process,
         lambda worker: worker.poll_s,
-        per_crm=False,
-        woken_by=(EVENTS, "sync people"),
+        per="",
+        woken_by=(EVENTS, "sync people", "sync provider"),
     ),
     Job(
         "deliver",
@@ -134,7 +160,7 @@ class Once:
     """What became of one run; `failure` says what went wrong and what to do."""
 
     job: str
-    crm: str
+    scope: str
     report: Report | None = None
     failure: str = ""
 
@@ -146,27 +172,36 @@ class Once:
                 return rows
         return 0
 
+    @property
+    def missed(self) -> int:
+        """How many texts this run knows of that callbacks kept silent about."""
+        return sum(self.report.missed.values()) if isinstance(self.report, ReconcileReport) else 0
+
 
 def once(app: App, names: Collection[str], progress: Progress) -> list[Once]:
     """Run the jobs of these names, one after the other; one that fails stops no other."""
     return [
-        _run(app, job, crm, progress) for job in JOBS if job.name in names for crm in job.crms(app)
+        run_once(job.name, scope, partial(job.prepare, app, scope), progress)
+        for job in JOBS
+        if job.name in names
+        for scope in job.scopes(app)
     ]
 
 
-def _run(app: App, job: Job, crm: str, progress: Progress) -> Once:
+def run_once(job: str, scope: str, prepare: Callable[[], Run], progress: Progress) -> Once:
+    """One run and what became of it; raises nothing of our tree."""
     try:
-        report = job.prepare(app, crm)(progress)
+        report = prepare()(progress)
     except CrmSmsError as error:
-        return Once(job.name, crm, failure=str(error))
-    return Once(job.name, crm, report, failure_of(report))
+        return Once(job, scope, failure=str(error))
+    return Once(job, scope, report, failure_of(report))
 
 
 def failure_of(report: Report) -> str:
     """What kept a run from doing all it found, if something did."""
     if isinstance(report, ProcessReport):
         return ""
-    if isinstance(report, SyncReport) or report.failed or report.paused_until is None:
+    if not isinstance(report, DeliveryReport) or report.failed or report.paused_until is None:
         return report.failed
     until = report.paused_until.isoformat(" ", "seconds")
     return f"the CRM does not answer; nothing is lost, the first run after {until} goes on"

@@ -1,4 +1,4 @@
-"""One job for one CRM inside a worker: at most one run at a time, and no request for one lost."""
+"""One job for one CRM or provider in a worker: one run at a time, and no request for one lost."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Runner:
         self,
         job: Job,
         app: App,
-        crm: str,
+        scope: str,
         stopping: threading.Event,
         ended: Callable[[Runner, bool], None],
     ) -> None:
-        self.job, self.crm = job, crm
-        self.name = f"{job.name} {crm}".strip()
+        self.job, self.scope = job, scope
+        self.name = f"{job.name} {scope}".strip()
         self._app = app
         self._stopping = stopping
         self._ended = ended
@@ -73,7 +73,7 @@ class Runner:
         """One run; after a failure what it needs is put together anew, as it may be mended."""
         try:
             if self._run is None:
-                self._run = self.job.prepare(self._app, self.crm)
+                self._run = self.job.prepare(self._app, self.scope)
             report = self._run(self._tell)
             failure = failure_of(report)
             self._say(report)

@@ -48,9 +48,9 @@ class Worker:
         self._stopping = threading.Event()
         self._runners = [
             # A client of a CRM serves one thread at a time, and each job has a thread of its own.
-            Runner(job, own_clients(app), crm, self._stopping, self._ended)
+            Runner(job, own_clients(app), scope, self._stopping, self._ended)
             for job in JOBS
-            for crm in job.crms(app)
+            for scope in job.scopes(app)
         ]
         # Two threads a job: one runs it, the other one notes that it is asked for again.
         pool = ThreadPoolExecutor(2 * len(self._runners))
@@ -96,15 +96,15 @@ class Worker:
 
     def _ended(self, runner: Runner, well: bool) -> None:
         if well:
-            self._follow(runner.job.name, runner.crm)
+            self._follow(runner.job.name, runner.scope)
         delay = self._delay(runner)
         if not well or delay is not None:
             self._ask(runner, delay or (_REST_S if well else _RETRY_S))
 
-    def _follow(self, name: str, crm: str = "") -> None:
+    def _follow(self, name: str, scope: str = "") -> None:
         """Have those run who are woken by this: of a CRM's own jobs, only that CRM's."""
         for runner in self._runners:
-            here = not (crm and runner.crm) or crm == runner.crm
+            here = not (scope and runner.scope) or scope == runner.scope
             if name in runner.job.woken_by and here:
                 delay = self._delay(runner) if runner.job.due else 0.0
                 if delay is not None:
@@ -113,7 +113,7 @@ class Worker:
     def _delay(self, runner: Runner) -> float | None:
         """Seconds until it has something to do; None if nobody knows of anything."""
         try:
-            due = runner.job.due(self._app, runner.crm) if runner.job.due else None
+            due = runner.job.due(self._app, runner.scope) if runner.job.due else None
         except CrmSmsError:
             return _RETRY_S
         return None if due is None else max(0.0, (due - self._app.clock()).total_seconds())

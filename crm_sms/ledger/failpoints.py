@@ -9,6 +9,8 @@ from collections.abc import Mapping
 COMMITS: Mapping[str, str] = {
     "receive": "events, their inbox rows and suppressions of one or more webhooks",
     "import": "events of an export, their inbox rows and suppressions",
+    "reconcile": "events of a provider's listing, their inbox rows and suppressions",
+    "reconcile.mark": "how far a listing was read",
     "process": "messages, matches and desired records of a batch of inbox rows",
     "process.replan": "rows that a changed mapping or setting has planned anew",
     "deliver.claim": "the lease of the rows that one request will carry",

@@ -15,6 +15,12 @@ def note(connection: Connection, name: str) -> Any | None:
     return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one_or_none()
 
 
+def notes_of(connection: Connection, start: str) -> dict[str, Any]:
+    """Every note whose name starts like this."""
+    query = select(meta.c.name, meta.c.value).where(meta.c.name.startswith(start, autoescape=True))
+    return {name: value for name, value in connection.execute(query)}
+
+
 def put_note(ledger: Ledger, connection: Connection, name: str, value: Any) -> None:
     """Write or replace a note."""
     ledger.upsert(connection, meta, [{"name": name, "value": value}])

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import Ledger, inbox, mirror, schema
+from crm_sms.ledger.history import History, histories
 from crm_sms.mapping import check
 from crm_sms.ports import Crm, Finding, SmsProvider
 from crm_sms.settings import Settings
@@ -55,11 +57,14 @@ def doctor(patient: Patient) -> Diagnosis:
     """
     findings = [*_schema(patient.ledger)]
     parked = 0
-    if findings[0].ok:
+    readable = findings[0].ok
+    if readable:
         found, parked = _stored(patient)
         findings += found
     for name in patient.providers:
         findings += _provider(patient, name)
+        if readable:
+            findings += _guarded(f"listing {name}", partial(_listings, patient, name))
     for name in patient.crms:
         findings += _crm(patient, name)
     return Diagnosis(tuple(findings), parked)
@@ -189,6 +194,50 @@ def _webhooks(public_url: str | None, name: str) -> Finding:
         remedy = "set public_url to the address under which the provider reaches this service"
         return Finding(subject, None, "no public_url is set", remedy)
     return Finding(subject, True, f"the provider calls {public_url}/webhooks/{name}")
+
+
+def _listings(patient: Patient, name: str) -> Iterator[Finding]:
+    """What the listings of each account say; settings that are wrong are a finding already."""
+    try:
+        provider = patient.providers[name]
+    except CrmSmsError:
+        return
+    with patient.ledger.read() as connection:
+        known = histories(connection)
+    for account in provider.accounts:
+        place = f"{provider.name} {account}"
+        history = known.get(place, History())
+        yield _listing(patient, place, history.at)
+        if history.at:
+            yield _callbacks(place, history)
+
+
+def _listing(patient: Patient, place: str, at: datetime | None) -> Finding:
+    subject, remedy = f"listing {place}", "crm-sms sync provider"
+    if at is None:
+        return Finding(subject, None, "its texts were not listed to the end yet", remedy)
+    late = max(_LATE, timedelta(seconds=3 * patient.settings.worker.history_s))
+    text = f"its texts were last listed {_shown(at)}"
+    if patient.clock() - at > late:
+        return Finding(subject, None, text, f"{remedy}; the worker lists by itself")
+    return Finding(subject, True, text)
+
+
+def _callbacks(place: str, history: History) -> Finding:
+    subject = f"callbacks {place}"
+    if not history.missed:
+        return Finding(subject, True, "none is known to be missing")
+    text = f"those of {history.missed} texts of the last hours never came; the texts are all here"
+    if history.heard_at is None:
+        return Finding(subject, None, f"none has ever come; {text}", _NEVER_HEARD)
+    return Finding(subject, None, text, _MISSED)
+
+
+_NEVER_HEARD = "set the addresses of the webhooks at the provider, as its findings name them"
+_MISSED = (
+    "look whether crm-sms serve ran and was reached, and into the provider's log of failed "
+    "callbacks; whoever sends texts must name a status callback"
+)
 
 
 def _crm(patient: Patient, name: str) -> list[Finding]:

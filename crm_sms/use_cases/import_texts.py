@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 
-from crm_sms.consent import verdict
-from crm_sms.events import Event, OptOutType
+from crm_sms.events import Event
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import Place, heard_of, known, place, text_alias
 from crm_sms.ledger.storable import storable
 from crm_sms.ports import ExportRow, SmsProvider
+from crm_sms.use_cases.news import News, news_of, opt_outs
 from crm_sms.use_cases.receive import record
 
 BATCH = 500
@@ -25,15 +24,7 @@ Sort = tuple[str, str]
 """A text's direction and status (empty where it has none)."""
 
 
-class _News(Enum):
-    """What a row tells: of a text that nobody spoke of, more of a known one, nothing."""
-
-    TEXT = auto()
-    MORE = auto()
-    NOTHING = auto()
-
-
-_Store = Callable[[Sequence[Event]], list[_News]]
+_Store = Callable[[Sequence[Event]], list[News]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +97,13 @@ def _take(
 ) -> None:
     events = [storable(row.event) for row in batch if row.event]
     news = store(events)
-    fresh = [event for event, said in zip(events, news, strict=True) if said is not _News.NOTHING]
+    fresh = [event for event, said in zip(events, news, strict=True) if said is not News.NOTHING]
     tally.rows += len(batch)
     tally.refused += [row for row in batch if row.event is None]
     tally.sorts.update(map(_sort, events))
     tally.new += len(fresh)
-    tally.new_texts += news.count(_News.TEXT)
-    verdicts = (verdict(event, provider.opt_out_rules) for event in fresh)
-    tally.opt_outs += sum(no is not None and no.type is OptOutType.STOP for no in verdicts)
+    tally.new_texts += news.count(News.TEXT)
+    tally.opt_outs += opt_outs(fresh, provider.opt_out_rules)
 
 
 def _sort(event: Event) -> Sort:
@@ -123,11 +113,11 @@ def _sort(event: Event) -> Sort:
 def _recorder(ledger: Ledger, provider: SmsProvider, now: datetime) -> _Store:
     rules = {provider.name: provider.opt_out_rules}
 
-    def store(events: Sequence[Event]) -> list[_News]:
+    def store(events: Sequence[Event]) -> list[News]:
         with ledger.read() as connection:
             heard = heard_of(connection, [*map(text_alias, events)])
         fresh = record(ledger, rules, events, now, commit="import", give_way=True)
-        return list(_news(events, fresh, heard))
+        return list(news_of(events, fresh, heard))
 
     return store
 
@@ -137,11 +127,11 @@ def _looker(ledger: Ledger) -> _Store:
     seen: set[Place] = set()
     heard: set[str] = set()
 
-    def store(events: Sequence[Event]) -> list[_News]:
+    def store(events: Sequence[Event]) -> list[News]:
         with ledger.read() as connection:
             seen.update(known(connection, events))
             heard.update(heard_of(connection, [*map(text_alias, events)]))
-        return list(_news(events, _unseen(events, seen), heard))
+        return list(news_of(events, _unseen(events, seen), heard))
 
     return store
 
@@ -150,11 +140,3 @@ def _unseen(events: Sequence[Event], seen: set[Place]) -> Iterator[bool]:
     for event in events:
         yield place(event) not in seen
         seen.add(place(event))
-
-
-def _news(events: Sequence[Event], fresh: Iterable[bool], heard: set[str]) -> Iterator[_News]:
-    """What each tells, after those before it: `heard` are the texts that were spoken of."""
-    for event, new in zip(events, fresh, strict=True):
-        text = text_alias(event)
-        yield _News.NOTHING if not new else _News.MORE if text in heard else _News.TEXT
-        heard.add(text)

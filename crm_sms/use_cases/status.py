@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from crm_sms.ledger import Ledger, inbox, outbox
+from crm_sms.ledger.history import histories
 from crm_sms.ledger.outbox import State
 from crm_sms.ledger.tables import matches, requests, suppressions, watermarks
 from crm_sms.ledger.tables import outbox as outbox_table
 from crm_sms.records import Lane
 from crm_sms.use_cases.deliver import Pause, last_pause
+
+_RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,31 @@ class CrmStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """One account of a provider: until when its texts were listed, and how many of the last hours'
+    texts callbacks kept silent about. `heard_at` is when its first callback came."""
+
+    at: datetime | None
+    missed: int
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at once, as of `at`."""
+    """Everything at once, as of `at`; `listed` is by provider and account."""
 
     at: datetime
     inbox: int
     inbox_since: datetime | None
     suppressions: int
     crms: Mapping[str, CrmStatus]
+    listed: Mapping[str, Listed]
+
+    @property
+    def missed(self) -> int:
+        """How many texts callbacks kept silent about, as far as was looked in the last day."""
+        found = (one for one in self.listed.values() if one.at and self.at - one.at < _RECENT)
+        return sum(one.missed for one in found)
 
     @property
     def parked(self) -> int:
@@ -81,6 +101,10 @@ def status(ledger: Ledger, crms: Sequence[str], now: datetime) -> Status:
             inbox_since=since,
             suppressions=connection.execute(numbers).scalar_one(),
             crms={crm: _of_crm(connection, crm, now) for crm in crms},
+            listed={
+                account: Listed(one.at, one.missed, one.heard_at)
+                for account, one in histories(connection).items()
+            },
         )
 
 

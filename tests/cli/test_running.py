@@ -35,7 +35,7 @@ def test_sync_all_does_everything_at_once(crm_sms: Any, world: World) -> None:
     world.contact(NUMBER)
     world.receive(world.reply(NUMBER, "SM1"))
     answer = crm_sms("sync", "all", "--json")
-    assert list(answer.json) == ["sync_people", "process", "deliver"]
+    assert list(answer.json) == ["sync_people", "sync_provider", "process", "deliver"]
     assert answer.code == 0
     assert len(world.tasks()) == 1
 
@@ -90,4 +90,4 @@ def test_nothing_but_json_on_standard_output(crm_sms: Any, world: World, contact
     world.receive(world.reply(NUMBER, "SM1"))
     answer = crm_sms("sync", "all", "--json")
     assert "level=" in answer.err
-    assert set(answer.json) == {"sync_people", "process", "deliver"}
+    assert set(answer.json) == {"sync_people", "sync_provider", "process", "deliver"}

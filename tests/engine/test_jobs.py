@@ -25,15 +25,15 @@ def silent(what: str, done: int, total: int | None) -> None:
 
 
 def outcomes(done: list[Once]) -> dict[tuple[str, str], str]:
-    """What failed, by job and CRM."""
-    return {(one.job, one.crm): one.failure for one in done}
+    """What failed, by job and what it ran for."""
+    return {(one.job, one.scope): one.failure for one in done}
 
 
 def test_jobs_are_woken_by_what_exists() -> None:
-    """By new events or by the end of another job, and each job runs for each CRM or for all."""
+    """By new events or by the end of another job; each runs for each CRM or provider, or for all."""
     for job in JOBS:
         assert set(job.woken_by) <= {EVENTS, *ALL} - {job.name}
-    assert [job.per_crm for job in JOBS] == [True, False, True]
+    assert [job.per for job in JOBS] == ["crms", "providers", "", "crms"]
 
 
 def test_all_jobs_in_their_order_bring_a_reply_to_its_task(live: World) -> None:
@@ -42,7 +42,7 @@ def test_all_jobs_in_their_order_bring_a_reply_to_its_task(live: World) -> None:
     live.receive(live.reply("+12025550123", "SM1"))
     told: list[str] = []
     done = once(without_windows(live.app), ALL, lambda what, done, total: told.append(what))
-    assert [one.job for one in done] == ["sync people", "process", "deliver"]
+    assert [one.job for one in done] == ["sync people", "sync provider", "process", "deliver"]
     assert set(outcomes(done).values()) == {""}
     assert len(live.tasks()) == 1
     assert {"salesforce people:Contact", "events", "salesforce records"} <= set(told)
