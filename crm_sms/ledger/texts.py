@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, literal, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, literal, select
 
 from crm_sms.events import Direction, Status
+from crm_sms.ledger.planned import UNTRIED
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import (
     crm_records,
-    matches,
     message_aliases,
     message_data,
     messages,
@@ -153,20 +153,6 @@ def name(ledger: Ledger, connection: Connection, aliases: Mapping[str, int]) -> 
         connection.execute(ledger.insert(message_aliases).on_conflict_do_nothing(), rows)
 
 
-def merge(connection: Connection, lost: int, kept: int) -> None:
-    """Two messages are one text: the lost one's names go to the kept one, its waiting rows go away.
-
-    What the lost one already wrote stays in the CRM; `process` never loses one that did.
-    """
-    connection.execute(
-        update(message_aliases).where(message_aliases.c.message_id == lost).values(message_id=kept)
-    )
-    connection.execute(delete(outbox).where(outbox.c.message_id == lost))
-    for table in (matches, message_data):
-        connection.execute(delete(table).where(table.c.message_id == lost))
-    connection.execute(delete(messages).where(messages.c.id == lost))
-
-
 _STARTS = ("", "task:", "entry:")
 """The records of a text have its key, alone or after one of these."""
 
@@ -186,7 +172,7 @@ def may_rename(ledger: Ledger, connection: Connection, ids: Collection[int]) -> 
     tried = exists().where(
         outbox.c.message_id == messages.c.id,
         outbox.c.key_field.is_not(None),
-        (outbox.c.tries > 0) | outbox.c.holder.is_not(None) | outbox.c.maybe,
+        ~UNTRIED,
     )
     query = select(messages.c.id).where(messages.c.id.in_(ids), ~written, ~tried)
     return set(connection.execute(query).scalars())

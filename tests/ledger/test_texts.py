@@ -83,23 +83,6 @@ def test_a_message_is_updated_in_place(ledger: Ledger, message: Make, store: Sto
     assert (one.occurred_at, one.replied_at, one.response_seconds) == (NOW, NOW, 60)
 
 
-def test_two_messages_that_are_one_text_become_one(
-    ledger: Ledger, message: Make, store: Store
-) -> None:
-    """All names lead to the kept one; nothing of the lost one waits or is counted."""
-    kept, lost, third = store(message("kept")), store(message("lost")), store(message("third"))
-    for id, key in ((kept, "kept"), (lost, "lost"), (third, "third")):
-        want(ledger, id, key)
-    match = {"crm": "sales", "rule": "r", "opportunity_rule": "o", "person_id": "p"}
-    with ledger.write("process") as connection:
-        store_matches(ledger, connection, [Match(id, **match) for id in (kept, lost)])
-        texts.merge(connection, lost, kept)
-        assert texts.stored(connection, [kept, lost, third]).keys() == {kept, third}
-        assert matches_of(connection, "sales", [kept, lost]).keys() == {kept}
-    assert aliases(ledger, [kept, lost]) == {kept: {"kept", "lost"}}
-    assert waiting(ledger) == {"kept", "third"}
-
-
 @pytest.mark.parametrize(
     "why", ["nothing", "waits", "written", "task", "entry", "leased", "tried", "maybe"]
 )

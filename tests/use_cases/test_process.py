@@ -24,6 +24,7 @@ from crm_sms.events import (
 )
 from crm_sms.ledger import Ledger, conversations
 from crm_sms.ledger.assignments import assign
+from crm_sms.ledger.crm_records import Known, remember
 from crm_sms.ledger.inbox import backlog, put_back
 from crm_sms.ledger.mirror_pages import store_others, store_people
 from crm_sms.ledger.notes import put_note
@@ -704,3 +705,83 @@ def test_a_key_that_a_crm_may_have_seen_stays(desk: Desk) -> None:
     assert record[0] == key("O")
     assert record[1]["Status__c"] == "Delivered"
     assert {row.alias for row in desk.rows(select(message_aliases))} == {"k1", key("O")}
+
+
+# ── Two messages that are one text ───────────────────────────────────────────────────────────────
+
+
+def by_key(event: Event, ours: str = "k1") -> Event:
+    """The same fact as it is told by our key alone."""
+    return replace(event, key=f"{event.key}:by key", provider_message_id=None, message_key=ours)
+
+
+def linking(event: Event, ours: str = "k1") -> Event:
+    """The fact that says which text our key belongs to."""
+    return replace(event, key=f"{event.key}:linking", message_key=ours)
+
+
+def written(desk: Desk, *records: tuple[str, str]) -> None:
+    """The CRM has these records, and nothing of them waits."""
+    with desk.ledger.write("deliver.settle") as connection:
+        for place in records:
+            remember(desk.ledger, connection, CRM, {place: Known("id", {})})
+            connection.execute(delete(waiting).where(waiting.c.key == place[1]))
+
+
+@pytest.mark.parametrize("seen", ["", "by id", "by key"])
+def test_two_messages_that_are_one_text_leave_one_record(desk: Desk, seen: str) -> None:
+    """Under the key that a CRM may have seen, else under ours."""
+    desk.mirror(person("ann", JANE))
+    one, other = fact("O", 1), by_key(fact("O", 2, status=Status.DELIVERED))
+    desk.process(one)
+    desk.process(other)
+    assert set(desk.wanted("SMS_Message__c")) == {"k1", key("O")}
+    kept = key("O") if seen == "by id" else "k1"
+    if seen:
+        written(desk, ("SMS_Message__c", kept))
+    desk.process(linking(fact("O", 3)))
+    record = desk.wanted("SMS_Message__c")
+    assert set(record) == {kept}
+    assert record[kept]["Status__c"] == "Delivered"
+    assert desk.whom() == {kept: ("ann", "only")}
+    assert {row.alias for row in desk.rows(select(message_aliases))} == {"k1", key("O")}
+    assert desk.wanted("Contact", Lane.ROLL_UP)["ann"]["SMS_Sent_Count__c"] == 1
+
+
+@pytest.mark.parametrize("first", ["by id", "by key"])
+def test_two_messages_that_are_one_reply_leave_one_task(desk: Desk, first: str) -> None:
+    """Also where the one that is lost had opened the conversation."""
+    desk.mirror(person("ann", JANE))
+    told = {"by id": reply("R", 1), "by key": by_key(reply("R", 1))}
+    desk.process(told.pop(first))
+    desk.process(*told.values())
+    desk.process(linking(reply("R", 1)), reply("S", 5))
+    assert desk.tasks() == {"task:k1": "ann"}
+    assert [row.task_key for row in desk.rows(select(talks))] == ["task:k1"]
+    assert set(desk.wanted("SMS_Message__c")) == {"k1", key("S")}
+    assert desk.inbox() == 0
+
+
+def test_a_task_that_a_rep_may_have_is_not_made_again_when_two_replies_are_one(
+    desk: Desk,
+) -> None:
+    """It keeps the key that it was written with."""
+    desk.mirror(person("ann", JANE))
+    desk.process(reply("R", 1))
+    written(desk, ("Task", f"task:{key('R')}"), ("SMS_Message__c", key("R")))
+    desk.process(by_key(reply("R", 1)))
+    desk.process(linking(reply("R", 1)), reply("S", 5))
+    assert set(desk.tasks()) == {f"task:{key('R')}"}
+    assert set(desk.wanted("SMS_Message__c")) == {key("R"), key("S")}
+
+
+def test_a_person_who_loses_a_text_that_was_two_is_counted_anew(desk: Desk) -> None:
+    """What one of the two said was for somebody else."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED))
+    other = replace(meant("P", 1, "ann"), sender=parse_address("+15005550007"))
+    desk.process(meant("O", 1, "ann"), other)
+    desk.process(by_key(meant("O", 2, "bob")))
+    desk.delivered()
+    desk.process(replace(linking(meant("O", 3, "bob")), status=Status.DELIVERED))
+    counts = desk.wanted("Contact", Lane.ROLL_UP)
+    assert {who: row["SMS_Sent_Count__c"] for who, row in counts.items()} == {"ann": 1, "bob": 1}

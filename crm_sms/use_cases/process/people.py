@@ -28,13 +28,14 @@ def excerpt(
     holders = mirror.holders(connection, crm, numbers)
     by_hand = assigned(ledger, connection, crm, numbers)
     wanted = {id for held in holders.values() for id in held}
-    wanted |= {match.person_id for match in stored.values() if match.person_id}
+    had = [*stored.values(), *(match for text in texts for match in text.former)]
+    wanted |= {match.person_id for match in had if match.person_id}
     wanted |= {text.message.metadata.person_id for text in texts if text.message.metadata.person_id}
     wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
     pipeline = mirror.pipeline(connection, crm, people)
     # A text keeps its opportunity, also when its person has no part in it any more.
-    kept = {match.opportunity_id for match in stored.values() if match.opportunity_id}
+    kept = {match.opportunity_id for match in had if match.opportunity_id}
     older = mirror.opportunities_by_id(connection, crm, kept - pipeline.opportunities.keys())
     return Excerpt(
         people=people,

@@ -41,7 +41,8 @@ def plan_batch(
         {key: place.before for key, place in places.items()},
         known,
     )
-    concerned = touched([*known.matches.values(), *chosen.values()])
+    former = [match for text in texts for match in text.former if match.crm == crm]
+    concerned = touched([*former, *known.matches.values(), *chosen.values()])
     ledger.lock(connection, [f"person:{crm}:{id}" for id in sorted(concerned.people)])
     talks = talks_of(processing, planner, connection, texts, chosen)
     store_matches(ledger, connection, list(chosen.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -13,20 +13,14 @@ from crm_sms.ledger import Ledger, conversations
 from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.facts import of_texts
 from crm_sms.ledger.inbox import Waiting
-from crm_sms.messages import fold
+from crm_sms.ledger.merging import merge
+from crm_sms.matching import Match
+from crm_sms.messages import Named, fold, named, own_key
 from crm_sms.routing import task_key
 from crm_sms.use_cases.process.words import LoadedText, Processing
 
 _NO_RULES = OptOutRules({})
 """Those of a provider that is not in the settings any more, whose facts still wait."""
-
-
-@dataclass(slots=True)
-class _Group:
-    """The names of one text; `id` is its message's, None for a new one."""
-
-    names: set[str]
-    id: int | None = None
 
 
 def load(
@@ -40,28 +34,30 @@ def load(
     names = {row.text for row in waiting} | {row.message_key for row in waiting if row.message_key}
     processing.ledger.lock(connection, [f"text:{name}" for name in names])
     ids = set(ledger_texts.owners_of(connection, names).values())
-    groups: dict[str, _Group] = {}
-    for number, aliases in ledger_texts.aliases_of(connection, ids).items():
-        groups |= dict.fromkeys(aliases, _Group(set(aliases), number))
-    for row in sorted(waiting, key=lambda row: (row.text, row.message_key or "")):
-        group = groups.setdefault(row.text, _Group({row.text}))
-        if row.message_key:
-            _join(connection, groups, group, row.message_key)
-    distinct = {id(group): group for group in groups.values()}
-    return of_groups(processing, connection, list(distinct.values()))
+    stored = ledger_texts.aliases_of(connection, ids)
+    found = named(stored, [(row.text, row.message_key) for row in waiting])
+    former = _merge(processing, connection, [text for text in found if len(text.ids) > 1])
+    texts = _load(processing, connection, found)
+    for text in texts:
+        text.former = former.get(text.id, [])
+    return texts
 
 
-def _join(connection: Connection, groups: dict[str, _Group], group: _Group, key: str) -> None:
-    """Our key belongs to this text, unless a text with an id of its own has it already: then it was
-    used twice, and those stay two texts. A text known by our key only is this one."""
-    other = groups.setdefault(key, group)
-    if other is not group and other.names == {key}:
-        if group.id and other.id:
-            ledger_texts.merge(connection, lost=group.id, kept=other.id)
-        group.id = other.id or group.id
-        groups[key] = group
-    if groups[key] is group:
-        group.names.add(key)
+def _merge(
+    processing: Processing, connection: Connection, twice: Sequence[Named]
+) -> dict[int, list[Match]]:
+    """Leave one message of each of these texts, the one that a CRM may have seen; by its number,
+    the matches of the others that it did not take."""
+    ledger, now = processing.ledger, processing.clock()
+    free = ledger_texts.may_rename(ledger, connection, {id for text in twice for id in text.ids})
+    former: dict[int, list[Match]] = {}
+    for text in twice:
+        kept, *lost = sorted(text.ids, key=lambda id: id in free)
+        former[kept] = [
+            match for id in lost for match in merge(ledger, connection, lost=id, kept=kept, now=now)
+        ]
+        text.ids = [kept]
+    return former
 
 
 def by_ids(
@@ -69,22 +65,21 @@ def by_ids(
 ) -> list[LoadedText]:
     """These messages, loaded as if one of their events were waiting."""
     found = ledger_texts.aliases_of(connection, ids)
-    return of_groups(processing, connection, [_Group(names, id) for id, names in found.items()])
+    return _load(processing, connection, [Named(names, [id]) for id, names in found.items()])
 
 
-def of_groups(
-    processing: Processing, connection: Connection, groups: Sequence[_Group]
+def _load(
+    processing: Processing, connection: Connection, found: Sequence[Named]
 ) -> list[LoadedText]:
-    """One text per group of names; a group that has a message already stands under its id."""
-    facts = of_texts(connection, {name for group in groups for name in group.names})
-    stored = ledger_texts.stored(connection, {group.id for group in groups if group.id})
+    facts = of_texts(connection, {name for one in found for name in one.names})
+    stored = ledger_texts.stored(connection, {id for one in found for id in one.ids})
     texts = []
-    for group in groups:
-        own = dict(fact for name in group.names for fact in facts.get(name, []))
+    for one in found:
+        own = dict(fact for name in one.names for fact in facts.get(name, []))
         if not own:
             continue
-        text = LoadedText(group.names, own, fold(list(own.values())))
-        text.stored = stored.get(group.id or 0)
+        text = LoadedText(one.names, own, fold(list(own.values())))
+        text.stored = next((stored[id] for id in one.ids), None)
         text.id = text.stored.id if text.stored else 0
         text.thread = _thread(processing.ledger, text)
         text.said = _said(processing, text)
@@ -114,7 +109,8 @@ def _name(ledger: Ledger, connection: Connection, texts: Sequence[LoadedText]) -
     """
     for text in texts:
         if text.message.key not in text.aliases:
-            text.message = replace(text.message, key=min(text.aliases))
+            key = own_key(text.facts.values(), text.aliases)
+            text.message = replace(text.message, key=key)
     renamed = {
         text.id: text for text in texts if text.stored and text.stored.key != text.message.key
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from crm_sms.events import Event, OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.texts import StoredText
 from crm_sms.mapping import Mapping as CrmMapping
+from crm_sms.matching import Match
 from crm_sms.messages import Message, ThreadEntry
 from crm_sms.records import Lane
 from crm_sms.routing import TaskRules
@@ -55,7 +56,9 @@ class ProcessReport:
 
 @dataclass(slots=True)
 class LoadedText:
-    """One message being recomputed: its names, all its facts by number, what they fold to."""
+    """One message being recomputed: its names, all its facts by number, what they fold to.
+
+    `former` are matches of what turned out to be the same text, where this one has its own."""
 
     aliases: set[str]
     facts: dict[int, Event]
@@ -64,6 +67,7 @@ class LoadedText:
     thread: str | None = None
     said: OptOutType | None = None
     id: int = 0
+    former: Sequence[Match] = ()
 
     @property
     def number(self) -> str | None:
