@@ -20,12 +20,13 @@ from sqlalchemy import (
 )
 from sqlalchemy import Row as SqlRow
 
+from crm_sms.delivery.settling import Settlement
 from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import decode
-from crm_sms.ledger.outbox import OutboxRow, State
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import Lane, Reason
+from crm_sms.records import Lane, Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,33 +169,18 @@ def release(connection: Connection, holder: str, ids: Collection[int]) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What becomes of one claimed row; without `state` it is done and leaves, unless it has
-    changed meanwhile. A row that has changed is due by its own window, if `not_before` lets it;
-    for others `due_at` is `not_before` unless given."""
-
-    row: OutboxRow
-    state: State | None
-    not_before: datetime
-    due_at: datetime | None = None
-    maybe: bool = False
-    rewrite_at: datetime | None = None
-    tries: int = 0
-    reason: Reason | None = None
-    detail: str = ""
-
-
 def held(connection: Connection, holder: str, ids: Collection[int]) -> set[int]:
     """Which of these rows this holder still has."""
     query = select(outbox.c.id).where(outbox.c.id.in_(ids), outbox.c.holder == holder)
     return set(connection.execute(query).scalars())
 
 
-def settle(connection: Connection, holder: str, settlements: Sequence[Settlement]) -> None:
+def settle(
+    connection: Connection, holder: str, settled: Sequence[tuple[OutboxRow, Settlement]]
+) -> None:
     """Apply settlements to rows that this holder still has; a lease that was lost changes nothing,
     since whoever took the row over settles it."""
-    done = [s for s in settlements if s.state is None]
+    done = [row for row, settlement in settled if settlement.state is None]
     if done:
         connection.execute(
             outbox.delete().where(
@@ -202,10 +188,10 @@ def settle(connection: Connection, holder: str, settlements: Sequence[Settlement
                 outbox.c.holder == holder,
                 outbox.c.version == bindparam("seen"),
             ),
-            [{"row": s.row.id, "seen": s.row.version} for s in done],
+            [{"row": row.id, "seen": row.version} for row in done],
         )
-    if settlements:
-        connection.execute(_settle(holder), [_settled(s) for s in settlements])
+    if settled:
+        connection.execute(_settle(holder), [_columns(*one) for one in settled])
 
 
 def _settle(holder: str) -> Any:
@@ -231,10 +217,10 @@ def _settle(holder: str) -> Any:
     )
 
 
-def _settled(settlement: Settlement) -> dict[str, Any]:
+def _columns(row: OutboxRow, settlement: Settlement) -> dict[str, Any]:
     return {
-        "row": settlement.row.id,
-        "seen": settlement.row.version,
+        "row": row.id,
+        "seen": row.version,
         "next_state": settlement.state or State.WAITING,
         "earliest": settlement.not_before,
         "due": settlement.due_at or settlement.not_before,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -27,19 +26,11 @@ from crm_sms.records import (
     DesiredRecord,
     Lane,
     Reason,
+    State,
 )
 
 UNPLANNED = "unplanned"
 """Stands for the object of a record that the mapping could not make."""
-
-
-class State(StrEnum):
-    """Where a row stands. SETTLING: written, to be written once more when no late writer can be
-    under way."""
-
-    WAITING = "waiting"
-    SETTLING = "settling"
-    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)

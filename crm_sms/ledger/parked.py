@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from crm_sms.ledger import inbox
-from crm_sms.ledger.outbox import UNPLANNED, State
+from crm_sms.ledger.outbox import UNPLANNED
 from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import Lane, Reason
+from crm_sms.records import Lane, Reason, State
 
 
 @dataclass(frozen=True, slots=True)

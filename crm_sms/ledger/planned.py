@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
-from crm_sms.ledger.outbox import UNPLANNED, State
+from crm_sms.ledger.outbox import UNPLANNED
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import Lane
+from crm_sms.records import Lane, State
 
 UNTRIED = and_(outbox.c.tries == 0, outbox.c.holder.is_(None), outbox.c.maybe.is_(False))
 """No request has carried such a row yet."""

@@ -47,6 +47,15 @@ class Verdict(StrEnum):
     PARK = "park"
 
 
+class State(StrEnum):
+    """Where a desired record stands on its way. SETTLING: written, to be written once more when no
+    late writer can be under way."""
+
+    WAITING = "waiting"
+    SETTLING = "settling"
+    PARKED = "parked"
+
+
 class Reason(StrEnum):
     """Why a row was not written; shown to the admin, with a remedy each in the documentation."""
 

@@ -10,11 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from crm_sms.ledger import Ledger, inbox, outbox
 from crm_sms.ledger.history import histories
-from crm_sms.ledger.outbox import State
 from crm_sms.ledger.tables import matches, requests, suppressions, watermarks
 from crm_sms.ledger.tables import outbox as outbox_table
-from crm_sms.records import Lane
-from crm_sms.use_cases.deliver import Pause, last_pause
+from crm_sms.ledger.throttles import Pause, last_pause
+from crm_sms.records import Lane, State
 
 _RECENT = timedelta(days=1)
 

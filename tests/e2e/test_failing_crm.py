@@ -14,8 +14,7 @@ from crm_sms.mapping.facts import OptOut
 from crm_sms.records import Lane, Person, PersonKind, Phone, Reason
 from crm_sms.sandbox.server import Sandbox
 from crm_sms.testing.world import CRM, World, build
-from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
-from crm_sms.use_cases.deliver.pausing import last_throttle
+from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
 
 JANE = "+12025550123"
 
@@ -258,7 +257,7 @@ def test_a_killed_workers_lease_holds_up_no_colleagues_opt_out(world: World) -> 
     world.process()
     world.advance(61)
     job = delivering(world.app, CRM)
-    claim_rows(job, take_turn(job, last_throttle(job), world.now))  # and the worker is killed
+    claim_rows(job, take_turn(job, throttle_of(job), world.now))  # and the worker is killed
     world.receive(world.reply("+12025550188", "SM2", "STOP"))
     world.process()
     world.deliver()

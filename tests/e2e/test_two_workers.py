@@ -24,8 +24,7 @@ from crm_sms.ledger.tables import messages, outbox
 from crm_sms.mapping import Mapping
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases.deliver import deliver
-from crm_sms.use_cases.deliver.claiming import take_turn
-from crm_sms.use_cases.deliver.pausing import last_throttle
+from crm_sms.use_cases.deliver.claiming import take_turn, throttle_of
 from crm_sms.use_cases.process import planning, process, replanning
 
 PEOPLE = 20
@@ -137,7 +136,7 @@ def test_rows_of_an_account_under_way_wait_for_it(postgres_world: World) -> None
     world.process()
     world.advance(61)
     job = delivering(world.app, CRM)
-    turn = take_turn(job, last_throttle(job), world.now)
+    turn = take_turn(job, throttle_of(job), world.now)
     first = Turn(**{name: getattr(turn, name) for name in Turn.__slots__} | {"holder": "1"})
     with world.app.ledger.write("deliver.claim") as connection:
         mine = candidates(connection, first)

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
+from crm_sms.delivery.settling import Settlement
 from crm_sms.ledger import Ledger, claims, inbox, outbox
-from crm_sms.ledger.claims import Settlement, Turn
+from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.desired_json import decode, encode
 from crm_sms.ledger.facts import append
-from crm_sms.ledger.outbox import OutboxRow, State
+from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.parked import Refused, drop, park, parked, retry
 from crm_sms.ledger.tables import outbox as table
 from crm_sms.records import (
@@ -28,6 +29,7 @@ from crm_sms.records import (
     Part,
     Reason,
     Reference,
+    State,
     Text,
     WriteRule,
 )
@@ -91,19 +93,26 @@ class Box:
             claims.claim(connection, turn, rows)
         return rows
 
-    def settle(self, holder: str, *settlements: Settlement) -> None:
+    def settle(self, holder: str, *settled: tuple[OutboxRow, Settlement]) -> None:
         """Say what became of rows."""
         with self.commit() as connection:
-            claims.settle(connection, holder, settlements)
+            claims.settle(connection, holder, settled)
 
     def done(self, holder: str, rows: Sequence[OutboxRow], at: datetime = NOW) -> None:
         """All of these were written."""
-        self.settle(holder, *(Settlement(row, None, at) for row in rows))
+        self.settle(holder, *(fate(row, None, at) for row in rows))
 
     def rows(self) -> dict[str, Any]:
         """Every row as it stands, by key."""
         with self.ledger.read() as connection:
             return {row.key: row for row in connection.execute(select(table))}
+
+
+def fate(
+    row: OutboxRow, state: State | None, at: datetime, **given: Any
+) -> tuple[OutboxRow, Settlement]:
+    """What becomes of a row."""
+    return row, Settlement(state, at, **given)
 
 
 @pytest.fixture
@@ -202,10 +211,10 @@ def test_next_due_counts_windows_and_back_off(box: Box) -> None:
     box.put(record("a"))
     assert next_due() == NOW + 15 * SECOND
     [row] = box.claim(turn())
-    box.settle("1", Settlement(row, State.WAITING, NOW + 99 * SECOND, tries=1))
+    box.settle("1", fate(row, State.WAITING, NOW + 99 * SECOND, tries=1))
     assert next_due() == NOW + 99 * SECOND
     [row] = box.claim(turn(at=NOW + 99 * SECOND))
-    box.settle("1", Settlement(row, State.PARKED, NOW, reason=Reason.DATA))
+    box.settle("1", fate(row, State.PARKED, NOW, reason=Reason.DATA))
     assert next_due() is None
 
 
@@ -270,9 +279,7 @@ def test_a_lost_lease_is_a_maybe(box: Box) -> None:
     assert box.rows()["a"].maybe is True
     box.done("1", [row])
     assert box.rows()["a"].holder == "2"
-    box.settle(
-        "2", Settlement(row, State.SETTLING, row.rewrite_at or NOW, rewrite_at=row.rewrite_at)
-    )
+    box.settle("2", fate(row, State.SETTLING, row.rewrite_at or NOW, rewrite_at=row.rewrite_at))
     assert box.rows()["a"].holder is None
 
 
@@ -301,10 +308,10 @@ def test_what_may_have_been_sent_is_kept_until_nothing_is_unclear(box: Box) -> N
     keep(box, "1", row, "three")
     assert row.sent == box.rows()["a"].sent == {"Body": ["one"]}
     keep(box, "2", row, "one", "two")
-    box.settle("2", Settlement(row, State.WAITING, NOW, maybe=True, rewrite_at=NOW))
+    box.settle("2", fate(row, State.WAITING, NOW, maybe=True, rewrite_at=NOW))
     [row] = box.claim(turn("3"))
     assert row.sent == {"Body": ["one", "two"]}
-    box.settle("3", Settlement(row, State.WAITING, NOW))
+    box.settle("3", fate(row, State.WAITING, NOW))
     [row] = box.claim(turn("4"))
     assert row.sent == {}
 
@@ -314,7 +321,7 @@ def test_what_was_given_back_was_not_sent(box: Box, unclear: bool) -> None:
     """Unless an earlier request may have sent it: nobody can tell the two apart."""
     box.put(record("a"))
     [row] = box.claim(turn("1"))
-    box.settle("1", Settlement(row, State.WAITING, NOW, maybe=unclear))
+    box.settle("1", fate(row, State.WAITING, NOW, maybe=unclear))
     [row] = box.claim(turn("2"))
     keep(box, "2", row, "one")
     with box.commit() as connection:
@@ -348,7 +355,7 @@ def test_a_settled_row_keeps_what_it_is_told(box: Box, state: State) -> None:
     box.put(record("a"))
     [row] = box.claim(turn())
     again = NOW + 30 * SECOND
-    told = Settlement(
+    told = fate(
         row,
         state,
         again,
@@ -374,7 +381,7 @@ def test_new_fields_wait_whatever_became_of_the_old(box: Box, state: State) -> N
     box.put(record("a", 1))
     [row] = box.claim(turn())
     box.put(record("a", 2))
-    box.settle("1", Settlement(row, state, NOW, reason=Reason.DATA))
+    box.settle("1", fate(row, state, NOW, reason=Reason.DATA))
     assert box.rows()["a"].state == State.WAITING
     assert len(box.claim(turn("2"))) == 1
 
@@ -383,7 +390,7 @@ def test_new_facts_bring_a_settling_row_forward(box: Box) -> None:
     """It waited for a late writer only; what is new goes when its window ends."""
     box.put(record("a", 1))
     [row] = box.claim(turn())
-    box.settle("1", Settlement(row, State.SETTLING, NOW + LATE, rewrite_at=NOW + LATE))
+    box.settle("1", fate(row, State.SETTLING, NOW + LATE, rewrite_at=NOW + LATE))
     assert box.claim(turn("2", NOW + SECOND)) == []
     box.put(record("a", 2), at=NOW + SECOND)
     [row] = box.claim(turn("2", NOW + SECOND))
@@ -394,8 +401,8 @@ def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:
     """The ones that can be claimed now, and the places that still have a row at all."""
     box.put(*(record(key) for key in ("free", "held", "parked", "unasked")))
     held = {row.key: row for row in box.claim(turn("1"))}
-    box.settle("1", *(Settlement(held[key], State.WAITING, NOW) for key in ("free", "unasked")))
-    box.settle("1", Settlement(held["parked"], State.PARKED, NOW, reason=Reason.DATA))
+    box.settle("1", *(fate(held[key], State.WAITING, NOW) for key in ("free", "unasked")))
+    box.settle("1", fate(held["parked"], State.PARKED, NOW, reason=Reason.DATA))
     asked = {("Text", key) for key in ("free", "held", "parked", "absent")}
     with box.ledger.read() as connection:
         rows, waiting = claims.among(connection, turn("2"), asked)
@@ -444,10 +451,7 @@ def test_parked_rows_are_listed_by_urgency(box: Box) -> None:
         rows = box.claim(turn(crm=crm, at=NOW + SECOND))
         box.settle(
             "1",
-            *(
-                Settlement(row, State.PARKED, NOW, tries=2, reason=reason, detail="no")
-                for row in rows
-            ),
+            *(fate(row, State.PARKED, NOW, tries=2, reason=reason, detail="no") for row in rows),
         )
     assert [row.key for row in parked_rows(box)] == ["task", "line", "other"]
     [one] = parked_rows(box, crm="other")
@@ -461,7 +465,7 @@ def test_a_parked_row_stays_parked_with_its_latest_fields(box: Box) -> None:
     """A retry is somebody's decision, and writes what is true by then."""
     box.put(record("a", 1))
     [row] = box.claim(turn())
-    box.settle("1", Settlement(row, State.PARKED, NOW, maybe=True, tries=5, reason=Reason.DATA))
+    box.settle("1", fate(row, State.PARKED, NOW, maybe=True, tries=5, reason=Reason.DATA))
     box.put(record("a", 2))
     assert box.claim(turn("2", NOW + LATE)) == []
     with box.commit() as connection:
@@ -475,7 +479,7 @@ def test_only_parked_rows_are_dropped(box: Box) -> None:
     """A row that waits cannot be given up by a number that was mistyped."""
     box.put(record("a"), record("b"))
     rows = box.claim(turn())
-    box.settle("1", Settlement(rows[0], State.PARKED, NOW, reason=Reason.DATA))
+    box.settle("1", fate(rows[0], State.PARKED, NOW, reason=Reason.DATA))
     with box.commit() as connection:
         assert drop(connection, [row.id for row in rows]) == 1
         assert drop(connection, []) == 0
@@ -543,6 +547,6 @@ def test_in_any_order_the_last_fields_are_written(steps: list[str]) -> None:
             row, holder = mine[0], box.rows()["a"].holder
             written = row.fields["Body"].value if step == "done" else written
             state = None if step == "done" else State.WAITING
-            box.settle(holder, Settlement(replace(row), state, now))
+            box.settle(holder, fate(replace(row), state, now))
     assert box.rows() or written == (wanted or None)
     ledger.close()

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from crm_sms.ledger import Ledger, outbox
-from crm_sms.ledger.outbox import State
 from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.planned import planned_after, withdraw, withdraw_unwanted
 from crm_sms.ledger.tables import outbox as table
-from crm_sms.records import DesiredField, DesiredRecord, Lane, Reason
+from crm_sms.records import DesiredField, DesiredRecord, Lane, Reason, State
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NO_WAIT = dict.fromkeys(Lane, timedelta(0))

@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from crm_sms.delivery.pace import Pace
 from crm_sms.delivery.rules import references
+from crm_sms.delivery.throttle import Throttle
 from crm_sms.delivery.windows import extra_wait, open_lanes
 from crm_sms.ledger.claims import Turn, among, candidates, claim, is_due
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow
-from crm_sms.ledger.tables import requests
+from crm_sms.ledger.requests import open_request
+from crm_sms.ledger.throttles import last_throttle
 from crm_sms.records import Lane
-from crm_sms.use_cases.deliver.pausing import Throttle
 from crm_sms.use_cases.deliver.words import Delivery
 
 _READS = 3
@@ -23,6 +25,13 @@ _READS = 3
 
 _PAGE = 200
 """Rows that are looked through at once, however small the requests are."""
+
+
+def throttle_of(delivery: Delivery) -> Throttle:
+    """What is known of this CRM; at the beginning, full pace."""
+    with delivery.ledger.read() as connection:
+        found = last_throttle(connection, delivery.name)
+    return found or Throttle(Pace.start(delivery.crm.limits))
 
 
 def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
@@ -57,18 +66,10 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
         ledger.lock(connection, [f"claim:{turn.crm}"])
         rows = _ready(connection, turn)
         if rows:
-            turn = replace(turn, holder=_opened(delivery, connection, turn, len(rows)))
+            holder = open_request(connection, turn.crm, delivery.worker, len(rows), turn.now)
+            turn = replace(turn, holder=holder)
             claim(connection, turn, rows)
     return turn, rows
-
-
-def _opened(delivery: Delivery, connection: Connection, turn: Turn, rows: int) -> str:
-    statement = (
-        requests.insert()
-        .values(crm=turn.crm, worker=delivery.worker, started_at=turn.now, rows=rows)
-        .returning(requests.c.id)
-    )
-    return str(connection.execute(statement).scalar_one())
 
 
 def _ready(connection: Connection, turn: Turn) -> list[OutboxRow]:

@@ -9,16 +9,16 @@ from datetime import timedelta
 import structlog
 
 from crm_sms.delivery.chunks import Request
+from crm_sms.delivery.settling import Attempt, settlement
+from crm_sms.delivery.throttle import Throttle
 from crm_sms.errors import AccessRefused, StoreUnavailable, TryLater
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import Outcome, Reason, Verdict
-from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn
-from crm_sms.use_cases.deliver.finishing import finish, give_back
+from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
+from crm_sms.use_cases.deliver.finishing import Settled, finish, give_back
 from crm_sms.use_cases.deliver.leaving import leave
-from crm_sms.use_cases.deliver.pausing import Throttle, last_throttle
 from crm_sms.use_cases.deliver.preparing import Prepared, Work, decide, look, prepare, ready_first
-from crm_sms.use_cases.deliver.settling import Settled, settlement
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 from crm_sms.use_cases.descriptions import forget_described
 
@@ -46,8 +46,7 @@ def deliver(delivery: Delivery, *, most_requests: int | None = None) -> Delivery
 
 def _one_request(delivery: Delivery, report: DeliveryReport) -> bool:
     """Whether there may be more to do now."""
-    throttle = last_throttle(delivery)
-    now = delivery.clock()
+    throttle, now = throttle_of(delivery), delivery.clock()
     if throttle.until and now < throttle.until:
         report.paused_until = throttle.until
         return False
@@ -88,10 +87,10 @@ def _send(
     calls = 0
     if work.parcels:
         throttle, calls = _write(delivery, turn, throttle, prepared, work)
-    now = delivery.clock()
     silent = throttle.pace.failures > 0
+    attempt = Attempt(turn.now, delivery.clock(), turn.late_commit, delivery.jitter, silent)
     settled = [
-        settlement(row, work.outcomes[row.id], now, turn, delivery.jitter, silent=silent)
+        (row, settlement(row, work.outcomes[row.id], attempt))
         for row in rows
         if row.id in work.outcomes
     ]
@@ -145,15 +144,14 @@ def _unanswered(outcome: Outcome) -> bool:
     return outcome.verdict is Verdict.MAYBE
 
 
-def _count(report: DeliveryReport, settled: Sequence[Settled], work: Work) -> None:
-    for one in settled:
+def _count(report: DeliveryReport, settled: Settled, work: Work) -> None:
+    for row, one in settled:
         if one.verdict is Verdict.DONE:
-            report.done += one.settlement.row.id in work.fields
-            report.unchanged += one.settlement.row.id not in work.fields
+            report.done += row.id in work.fields
+            report.unchanged += row.id not in work.fields
         elif one.verdict is Verdict.PARK:
             report.parked += 1
-            row, reason = one.settlement.row, one.settlement.reason
-            log.error("parked", record=row.object, reason=reason, see="crm-sms parked list")
+            log.error("parked", record=row.object, reason=one.reason, see="crm-sms parked list")
         else:
             report.retried += 1
             report.unclear += one.verdict is Verdict.MAYBE

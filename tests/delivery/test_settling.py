@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
-from crm_sms.ledger.claims import Turn
-from crm_sms.ledger.outbox import OutboxRow, State
-from crm_sms.records import Lane, Outcome, Reason, Verdict
-from crm_sms.use_cases.deliver.settling import Settled, settlement
+from crm_sms.delivery.settling import Attempt, Settlement, settlement
+from crm_sms.records import Outcome, Reason, State, Verdict
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 LATE = timedelta(minutes=11)
-TURN = Turn("crm", "7", NOW, NOW + timedelta(minutes=8), LATE, tuple(Lane), {}, 1000)
 ENDED = NOW + timedelta(seconds=3)
-ROW = OutboxRow(
-    id=1,
-    object="Text__c",
-    key="k",
-    lane=Lane.TIMELINE,
-    key_field="Key__c",
-    create_only=False,
-    fields={},
-    starred=frozenset(),
-    version=1,
-    tries=0,
-    maybe=False,
-    rewrite_at=None,
-    sent={},
-    reason=None,
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that was never tried."""
+
+    tries: int = 0
+    maybe: bool = False
+    rewrite_at: datetime | None = None
+    create_only: bool = False
+
+
+ROW = Row()
 TRIES = (0, 1, 2, 3, 4, 9, 10)
 WHOLE = (Reason.UNAVAILABLE, Reason.QUOTA)
 STAYS_AFTER = {
@@ -46,11 +40,9 @@ STAYS_AFTER = {
 }
 
 
-def settled(
-    row: OutboxRow, outcome: Outcome, jitter: float = 1.0, *, silent: bool = False
-) -> Settled:
+def settled(row: Row, outcome: Outcome, jitter: float = 1.0, *, silent: bool = False) -> Settlement:
     """The fate of a row at the end of its request."""
-    return settlement(row, outcome, ENDED, TURN, lambda: jitter, silent=silent)
+    return settlement(row, outcome, Attempt(NOW, ENDED, LATE, lambda: jitter, silent))
 
 
 def expected(
@@ -75,10 +67,9 @@ def test_every_outcome_has_its_fate(
 ) -> None:
     """Done leaves, park stays, anything else waits again; the rest follows from that."""
     outcome = Outcome(verdict, reason=reason, detail="words", fields=("F",) if named else ())
-    found = settled(replace(ROW, tries=tries), outcome, silent=silent)
+    after = settled(replace(ROW, tries=tries), outcome, silent=silent)
     stands = expected(verdict, reason, tries, named, silent)
-    assert found.verdict is stands
-    after = found.settlement
+    assert after.verdict is stands
     match stands:
         case Verdict.DONE:
             assert (after.state, after.maybe, after.rewrite_at) == (None, False, None)
@@ -103,7 +94,7 @@ def test_a_row_backs_off_longer_with_every_try(
     """Half of that with the least jitter."""
     row, outcome = replace(ROW, tries=tries), Outcome(verdict, reason=Reason.LOCKED)
     for jitter, share in ((1.0, 1.0), (0.0, 0.5)):
-        wait = settled(row, outcome, jitter).settlement.not_before - ENDED
+        wait = settled(row, outcome, jitter).not_before - ENDED
         assert wait == timedelta(seconds=seconds * share)
 
 
@@ -111,7 +102,7 @@ def test_a_row_backs_off_longer_with_every_try(
 def test_a_failing_crm_is_not_the_row_s_fault(reason: Reason) -> None:
     """While nothing answers the row keeps its place and its tries; the wait is the CRM's."""
     found = settled(ROW, Outcome(Verdict.RETRY, reason=reason, wait_s=90), silent=True)
-    assert (found.settlement.not_before, found.settlement.tries) == (ENDED, 0)
+    assert (found.not_before, found.tries) == (ENDED, 0)
     assert found.crm_wait_s == 90
 
 
@@ -120,44 +111,44 @@ def test_a_row_that_fails_where_others_pass_is_at_fault(reason: Reason) -> None:
     """It backs off by itself, asks for no pause, and parks in the end."""
     outcome = Outcome(Verdict.RETRY, reason=reason, wait_s=90)
     found = settled(ROW, outcome)
-    assert (found.settlement.not_before, found.settlement.tries) == (ENDED + timedelta(0, 90), 1)
+    assert (found.not_before, found.tries) == (ENDED + timedelta(0, 90), 1)
     assert found.crm_wait_s == 0
     assert settled(replace(ROW, tries=10), outcome).verdict is Verdict.PARK
 
 
 def test_a_row_that_stays_unclear_backs_off_no_longer_than_five_minutes() -> None:
     """However often it was tried: an unclear row never parks."""
-    wait = settled(replace(ROW, tries=50), Outcome(Verdict.MAYBE)).settlement.not_before - ENDED
+    wait = settled(replace(ROW, tries=50), Outcome(Verdict.MAYBE)).not_before - ENDED
     assert wait == timedelta(seconds=300)
 
 
 def test_a_row_waits_at_least_as_long_as_it_was_told() -> None:
     """A longer back-off of our own stands."""
     told = Outcome(Verdict.RETRY, reason=Reason.LOCKED, wait_s=20)
-    assert settled(ROW, told).settlement.not_before == ENDED + timedelta(seconds=20)
+    assert settled(ROW, told).not_before == ENDED + timedelta(seconds=20)
     tired = replace(ROW, tries=9)
-    assert settled(tired, told).settlement.not_before == ENDED + timedelta(seconds=300)
+    assert settled(tired, told).not_before == ENDED + timedelta(seconds=300)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.PARK])
 def test_what_may_have_been_written_is_not_forgotten(verdict: Verdict) -> None:
     """A clear answer to a later try says nothing of the earlier request."""
     before = replace(ROW, maybe=True, rewrite_at=NOW + LATE)
-    after = settled(before, Outcome(verdict, reason=Reason.LOCKED)).settlement
+    after = settled(before, Outcome(verdict, reason=Reason.LOCKED))
     assert (after.maybe, after.rewrite_at) == (True, NOW + LATE)
 
 
 def test_a_second_unclear_outcome_moves_the_rewrite() -> None:
     """The later request may commit later."""
     before = replace(ROW, maybe=True, rewrite_at=NOW - timedelta(minutes=1))
-    after = settled(before, Outcome(Verdict.MAYBE)).settlement
+    after = settled(before, Outcome(Verdict.MAYBE))
     assert (after.maybe, after.rewrite_at) == (True, ENDED + LATE)
 
 
 def test_done_while_a_late_writer_may_come_is_written_once_more() -> None:
     """At the instant from which none can be under way."""
     row = replace(ROW, maybe=True, rewrite_at=NOW + LATE, tries=3)
-    after = settled(row, Outcome(Verdict.DONE)).settlement
+    after = settled(row, Outcome(Verdict.DONE))
     assert (after.state, after.due_at) == (State.SETTLING, NOW + LATE)
     assert after.not_before == ENDED, "news need not wait for it"
     assert (after.maybe, after.rewrite_at) == (False, NOW + LATE)
@@ -168,14 +159,14 @@ def test_the_rewrite_is_judged_by_the_time_of_the_claim(late_s: float) -> None:
     """A row that was claimed a moment too early for its rewrite is not taken for rewritten, though
     the moment has passed when the answer comes."""
     row = replace(ROW, rewrite_at=NOW + timedelta(seconds=late_s))
-    after = settled(row, Outcome(Verdict.DONE)).settlement
+    after = settled(row, Outcome(Verdict.DONE))
     assert after.state is (State.SETTLING if late_s > 0 else None)
 
 
 def test_a_record_that_is_made_once_is_not_rewritten() -> None:
     """There is nothing of it that a late writer could set back."""
     row = replace(ROW, create_only=True, maybe=True, rewrite_at=NOW + LATE)
-    assert settled(row, Outcome(Verdict.DONE)).settlement.state is None
+    assert settled(row, Outcome(Verdict.DONE)).state is None
 
 
 def test_the_crm_s_id_is_handed_on() -> None:

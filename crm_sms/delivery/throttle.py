@@ -1,0 +1,32 @@
+"""What the last requests to a CRM taught: how fast to write to it, and when to leave it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from crm_sms.delivery.pace import Pace
+from crm_sms.records import Usage
+
+_USAGE_HOLDS = timedelta(minutes=15)
+"""How long a CRM's word on its quota is believed. Calls come back as time passes, but it says so
+only when it is called, and with little left nothing but an opt-out would call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """The pace, until when to pause and why, and the CRM's usage at `at`."""
+
+    pace: Pace
+    until: datetime | None = None
+    why: str = ""
+    usage: Usage | None = None
+    at: datetime | None = None
+
+    def usage_now(self, now: datetime) -> Usage | None:
+        """The usage, while it can still be believed."""
+        return self.usage if self.at and now - self.at < _USAGE_HOLDS else None
+
+    def told(self, usage: Usage | None, at: datetime) -> Throttle:
+        """The same after an answer of the CRM; None if it did not speak of its usage."""
+        return replace(self, usage=usage, at=at) if usage else self
