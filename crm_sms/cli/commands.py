@@ -15,6 +15,7 @@ from crm_sms.cli import (
     imports,
     init,
     parked,
+    plan,
     running,
     sandbox,
     serving,
@@ -51,6 +52,7 @@ app = typer.Typer(
 for group in (
     init,
     doctor,
+    plan,
     database,
     serving,
     running,

@@ -47,6 +47,7 @@ def test_the_commands_of_the_architecture_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} >= {
         "init",
         "doctor",
+        "plan",
         "db upgrade",
         "db current",
         "serve",

@@ -1,0 +1,102 @@
+"""`crm-sms plan`: what a CRM needs before texts can be put on its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crm_sms.cli.installation import installation
+from crm_sms.cli.screen import PARKED, AsJson, answer, table
+
+if TYPE_CHECKING:
+    from crm_sms.bootstrap import App
+    from crm_sms.ports import Finding
+    from crm_sms.use_cases.install_plan import Written
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this group's commands."""
+    app.command()(plan)
+
+
+def plan(
+    ctx: typer.Context,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write what an admin deploys to this folder."),
+    ] = None,
+    crm: Annotated[
+        str | None, typer.Option("--crm", metavar="NAME", help="Which CRM, if there are several.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files that crm-sms did not write.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the project that brings a CRM the fields of the mapping in use.
+
+    Ends with 3 if the mapping names a field that the project has to leave out.
+    """
+    if out is None:
+        raise typer.BadParameter("name the folder to write to", param_hint="--out")
+    from crm_sms.bootstrap import project
+    from crm_sms.use_cases.install_plan import write_project
+
+    with installation(ctx, any_schema=True) as app:
+        name = _chosen(app, crm)
+        done = write_project(project(app, name), out.absolute(), force=force)
+    answer(_document(name, done), as_json, lambda: _shown(done))
+    if done.left_out:
+        raise typer.Exit(PARKED)
+
+
+def _chosen(app: App, crm: str | None) -> str:
+    names = list(app.settings.crms)
+    if crm is None and len(names) == 1:
+        return names[0]
+    if crm not in names:
+        known = ", ".join(names) or "none; add a table [crms.NAME] to crm-sms.toml"
+        raise typer.BadParameter(f"configured are: {known}", param_hint="--crm")
+    return crm
+
+
+def _document(name: str, done: Written) -> dict[str, Any]:
+    return {
+        "crm": name,
+        "folder": str(done.folder),
+        "written": done.written,
+        "unchanged": done.unchanged,
+        "removed": done.removed,
+        "findings": [_finding(one) for one in done.findings],
+    }
+
+
+_VERDICTS = {None: "derived", False: "left out"}
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "field": finding.subject,
+        "verdict": _VERDICTS.get(finding.ok, ""),
+        "text": finding.text,
+        "remedy": finding.remedy,
+    }
+
+
+def _shown(done: Written) -> Iterator[object]:
+    files = len(done.written) + len(done.unchanged)
+    yield (
+        f"{done.folder}: {files} files, {len(done.written)} of them written, "
+        f"{len(done.removed)} removed that are not wanted any more"
+    )
+    if done.findings:
+        yield table("", "field", "what", rows=map(_row, done.findings))
+    yield f"next: read {done.folder / 'README.md'}, it has the commands to deploy it"
+
+
+def _row(finding: Finding) -> tuple[str, str, str]:
+    verdict = _VERDICTS.get(finding.ok, "")
+    return verdict, finding.subject, f"{finding.text}\n→ {finding.remedy}"
