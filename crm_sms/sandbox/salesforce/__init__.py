@@ -31,6 +31,10 @@ class Salesforce:
         """REST, tokens, record pages and the sandbox's own switches, from the server's root."""
         return routes(self._backend)
 
+    def credentials(self, base_url: str) -> dict[str, Any]:
+        """What one needs to sign in to the org at this address."""
+        return self._backend.credentials(base_url)
+
     def stats(self) -> dict[str, Any]:
         """API calls as the org counts them: `calls` and `by_kind`; `used` of `limit` in 24 h."""
         return self._backend.stats()

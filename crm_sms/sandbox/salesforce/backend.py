@@ -218,6 +218,8 @@ def _kind(call: Call) -> str:
             return "query_more"
         case ("query" | "queryAll",):
             return "query"
+        case ("search",):
+            return "search"
         case ("sobjects",) | ("sobjects", _, "describe"):
             return "describe"
         case ("sobjects", *_):

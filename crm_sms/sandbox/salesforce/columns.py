@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from crm_sms.sandbox.salesforce.clauses import pointer
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import Field, SObject
-from crm_sms.sandbox.salesforce.soql import pointer
 from crm_sms.sandbox.salesforce.syntax import Path
 from crm_sms.sandbox.salesforce.table import Row
 

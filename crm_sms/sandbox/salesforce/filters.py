@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crm_sms.sandbox.salesforce import soql, syntax
+from crm_sms.sandbox.salesforce import syntax
+from crm_sms.sandbox.salesforce.clauses import pointer
 from crm_sms.sandbox.salesforce.columns import Column, resolve
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.soql import pointer
 from crm_sms.sandbox.salesforce.table import Row
 from crm_sms.sandbox.salesforce.values import as_date, as_instant
 
@@ -143,7 +143,8 @@ class Filter:
         return lambda row: pattern.fullmatch(get(row) or "") is not None
 
     def _malformed(self, literal: syntax.Literal, what: str) -> RequestRefused:
-        return soql.malformed(pointer(self.text, literal.line, literal.column) + what)
+        place = pointer(self.text, literal.line, literal.column)
+        return RequestRefused("MALFORMED_QUERY", place + what)
 
     def _wrong_type(self, column: Column) -> RequestRefused:
         kind = {"datetime": "dateTime"}.get(column.field.type, column.field.type)

@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any
 
 from crm_sms.sandbox.salesforce import soql, syntax
+from crm_sms.sandbox.salesforce.clauses import pointer
 from crm_sms.sandbox.salesforce.columns import Column, resolve
 from crm_sms.sandbox.salesforce.filters import Filter
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.soql import pointer
 from crm_sms.sandbox.salesforce.table import Row, Table
 
 
@@ -28,18 +28,24 @@ class Result:
 
 def run(org: Org, text: str, *, deleted: bool) -> Result:
     """Runs a query; `deleted` takes the recycle bin in. Raises RequestRefused."""
-    query = soql.parse(text)
+    return answer(org, soql.parse(text), deleted=deleted)
+
+
+def answer(
+    org: Org, query: syntax.Query, *, deleted: bool = False, among: Sequence[Row] | None = None
+) -> Result:
+    """The same for a tree; `among` are the only rows to choose from, in their order."""
     obj = org.access.object(query.object)
     if obj is None:
         raise RequestRefused(
             "INVALID_TYPE",
-            f"{pointer(text, 1, 1)}sObject type '{query.object}' is not supported. If you are "
-            "attempting to use a custom object, be sure to append the '__c' after the entity "
+            f"{pointer(query.text, 1, 1)}sObject type '{query.object}' is not supported. If you "
+            "are attempting to use a custom object, be sure to append the '__c' after the entity "
             "name. Please reference your WSDL or the describe call for the appropriate names.",
         )
-    columns = tuple(resolve(org, obj, path, text) for path in query.fields)
+    columns = tuple(resolve(org, obj, path, query.text) for path in query.fields)
     _check_doubles(columns)
-    return Result(obj, columns, _rows(org, obj, query, deleted=deleted))
+    return Result(obj, columns, _rows(org, obj, query, deleted=deleted, among=among))
 
 
 def _check_doubles(columns: tuple[Column, ...]) -> None:
@@ -50,11 +56,15 @@ def _check_doubles(columns: tuple[Column, ...]) -> None:
         seen.add(column.parts)
 
 
-def _rows(org: Org, obj: SObject, query: syntax.Query, *, deleted: bool) -> list[Row]:
+def _rows(
+    org: Org, obj: SObject, query: syntax.Query, *, deleted: bool, among: Sequence[Row] | None
+) -> list[Row]:
     where = Filter(org, obj, query.text)
     test = None if query.where is None else where.compile(query.where)
     order = [(_sortable(where, item), item) for item in query.order]
-    candidates, by_stamp = _candidates(where, org.tables[obj.name], query.where)
+    candidates, by_stamp = (
+        _candidates(where, org.tables[obj.name], query.where) if among is None else (among, False)
+    )
     passing = (
         row
         for row in _looked_at(org, candidates)

@@ -26,7 +26,7 @@ def versions() -> list[dict[str, str]]:
 
 def resources(desk: Desk, call: Call) -> Answer:
     """What the version has."""
-    names = ("composite", "limits", "query", "queryAll", "sobjects")
+    names = ("composite", "limits", "query", "queryAll", "search", "sobjects")
     return Answer(body={name: f"{call.base}/{name}" for name in names})
 
 

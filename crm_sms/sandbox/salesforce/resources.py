@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from crm_sms.sandbox.salesforce import collections, paging, records
+from crm_sms.sandbox.salesforce import collections, paging, records, search
 from crm_sms.sandbox.salesforce.calls import Answer, Call
 from crm_sms.sandbox.salesforce.composite import composite
 from crm_sms.sandbox.salesforce.desk import Desk, Resources, dispatch
@@ -20,6 +20,7 @@ RESOURCES: Resources = {
     ("limits",): {"GET": records.limits},
     ("query",): {"GET": paging.query},
     ("queryAll",): {"GET": paging.query_all},
+    ("search",): {"GET": search.search},
     ("query", None): {"GET": paging.more},
     ("queryAll", None): {"GET": paging.more},
     ("composite",): {"POST": partial(composite, answer)},

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any
 
+from crm_sms.sandbox.salesforce.numbers import Numbers
 from crm_sms.sandbox.salesforce.schema import SObject
 
 Row = dict[str, Any]
@@ -21,6 +22,7 @@ class Table:
         self._indexed = [field for field in obj.fields.values() if field.indexed]
         self._by: dict[str, dict[Any, set[str]]] = {field.name: {} for field in self._indexed}
         self._order: list[tuple[str, str]] = []
+        self._numbers: Numbers | None = None
 
     def put(self, row: Row) -> Row | None:
         """Stores a row under its Id; returns the one it replaces."""
@@ -31,6 +33,8 @@ class Table:
             if value is not None:
                 self._by[field.name].setdefault(field.key(value), set()).add(row["Id"])
         insort(self._order, (row["SystemModstamp"], row["Id"]))
+        if self._numbers is not None:
+            self._numbers.add(row)
         return old
 
     def remove(self, record_id: str) -> Row | None:
@@ -43,7 +47,18 @@ class Table:
             if value is not None:
                 self._by[field.name][field.key(value)].discard(record_id)
         del self._order[bisect_left(self._order, (row["SystemModstamp"], record_id))]
+        if self._numbers is not None:
+            self._numbers.discard(row)
         return row
+
+    def numbers(self) -> Numbers:
+        """The phone numbers of all rows; built when first asked for, kept up from then on."""
+        if self._numbers is None:
+            names = [f.name for f in self.object.fields.values() if f.type == "phone"]
+            self._numbers = Numbers(names)
+            for row in self.rows.values():
+                self._numbers.add(row)
+        return self._numbers
 
     def find(self, field_name: str, value: Any) -> list[Row]:
         """Rows whose indexed field equals `value`, deleted ones included, oldest id first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crm_sms.sandbox.salesforce import soql, syntax
+from crm_sms.sandbox.salesforce import clauses, soql, syntax
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 
 ACCEPTED = [
@@ -174,8 +174,8 @@ def test_an_error_points_at_its_place() -> None:
 def test_the_longest_statement() -> None:
     """100,000 characters pass, one more does not."""
     start = "SELECT Id FROM Contact WHERE Name = 'x'"
-    assert soql.parse(start + " " * (soql.MAX_STATEMENT - len(start))).object == "Contact"
-    refused = refusal(start + " " * (soql.MAX_STATEMENT - len(start) + 1))
+    assert soql.parse(start + " " * (clauses.MAX_STATEMENT - len(start))).object == "Contact"
+    refused = refusal(start + " " * (clauses.MAX_STATEMENT - len(start) + 1))
     assert "100000" in refused.message
 
 
