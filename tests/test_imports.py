@@ -99,6 +99,60 @@ def test_what_decides_asks_for_no_time_and_opens_nothing() -> None:
     assert asks == []
 
 
+def sql_outside_the_ledger(folder: Path) -> list[str]:
+    """Where a module of another room puts statements together: it takes more of SQLAlchemy than
+    the type of a connection and its errors, or the ledger's tables."""
+    found = []
+    for path in sorted((folder / "crm_sms").rglob("*.py")):
+        place = path.relative_to(folder)
+        if place.parts[1] == "ledger":
+            continue
+        taken = set(imported(ast.parse(path.read_text(encoding="utf-8")))) - {
+            "sqlalchemy.Connection"
+        }
+        found += [
+            f"{place}: {name}"
+            for name in sorted(taken)
+            if name.startswith(("sqlalchemy", "crm_sms.ledger.tables"))
+            and not name.startswith("sqlalchemy.exc.")
+        ]
+    return found
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Everything that a module imports, by its whole name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_only_the_ledger_speaks_sql() -> None:
+    """Other rooms hand a connection on, and at most tell its errors apart."""
+    assert sql_outside_the_ledger(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sqlalchemy import Connection, select",
+        "from sqlalchemy.dialects import sqlite",
+        "import sqlalchemy as sa",
+        "from crm_sms.ledger.tables import events",
+        "from crm_sms.ledger import tables",
+    ],
+)
+def test_sql_outside_the_ledger_is_seen(tmp_path: Path, line: str) -> None:
+    """Each way to get at statements or tables."""
+    for room in ("ledger", "web"):
+        place = tmp_path / "crm_sms" / room
+        place.mkdir(parents=True)
+        (place / "new.py").write_text(f"from sqlalchemy import Connection\n{line}\n")
+    [found] = sql_outside_the_ledger(tmp_path)
+    assert found.startswith("crm_sms/web/new.py: ")
+
+
 BREACHES = {
     "crm_sms/errors.py": "import crm_sms.phone",
     "crm_sms/settings.py": "import twilio",

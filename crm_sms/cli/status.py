@@ -12,7 +12,8 @@ from crm_sms.cli.installation import installation
 from crm_sms.cli.screen import PARKED, AsJson, answer, cell, many, table
 
 if TYPE_CHECKING:
-    from crm_sms.use_cases.status import CrmStatus, LastRequest, Status
+    from crm_sms.ledger.requests import LastRequest
+    from crm_sms.use_cases.status import CrmStatus, Overview
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,16 +26,16 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     Ends with 3 if anything is parked or callbacks were missed.
     """
-    from crm_sms.use_cases.status import status as look
+    from crm_sms.use_cases.status import overview
 
     with installation(ctx) as app:
-        found = look(app.ledger, tuple(app.settings.crms), app.clock())
+        found = overview(app.ledger, tuple(app.settings.crms), app.clock())
     answer(found, as_json, lambda: _shown(found))
     if found.parked or found.missed:
         raise typer.Exit(PARKED)
 
 
-def _shown(found: Status) -> Iterator[object]:
+def _shown(found: Overview) -> Iterator[object]:
     since = f", the oldest since {_ago(found.inbox_since, found.at)}" if found.inbox_since else ""
     yield f"inbox: {many(found.inbox, 'event waits', 'events wait')}{since}"
     yield f"suppressions: {many(found.suppressions, 'number', 'numbers')} said no"

@@ -13,7 +13,7 @@ from crm_sms.demo.stage import Stage
 from crm_sms.demo.witness import Counters, Witness, counters, provider_log
 from crm_sms.demo.words import Meaning, Script
 from crm_sms.testing.world import CRM
-from crm_sms.use_cases.status import CrmStatus, status
+from crm_sms.use_cases.status import CrmStatus, overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def judge(stage: Stage, script: Script, played: Played) -> Judgement:
 
 def observe(stage: Stage) -> Observed:
     """Ask the org, the provider, our web service and our ledger."""
-    now = status(stage.app.ledger, [CRM], stage.world.now)
+    now = overview(stage.app.ledger, [CRM], stage.world.now)
     rows = {name: stage.world.records(name) for name in OBJECTS}
     calls = stage.box.salesforce.stats()["calls"]
     witness, counted = provider_log(stage), counters(stage)

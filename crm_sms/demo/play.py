@@ -26,7 +26,7 @@ from crm_sms.errors import TryLater
 from crm_sms.sandbox.twilio import orders
 from crm_sms.testing.world import CRM
 from crm_sms.use_cases.deliver import DeliveryReport
-from crm_sms.use_cases.status import status
+from crm_sms.use_cases.status import overview
 
 Tell = Callable[[str, int, "int | None"], None]
 """Hears of (what, so much done, of how much)."""
@@ -165,7 +165,7 @@ class _Player:
             yield
 
     def _waiting(self) -> int:
-        now = status(self.stage.app.ledger, [CRM], self.now).crms[CRM]
+        now = overview(self.stage.app.ledger, [CRM], self.now).crms[CRM]
         return sum(queue.waiting + queue.settling for queue in now.queues)
 
     def _due(self) -> datetime | None:

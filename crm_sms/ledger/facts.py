@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from crm_sms.events import (
     Click,
@@ -246,3 +246,9 @@ def suppress(ledger: Ledger, connection: Connection, rows: Sequence[Mapping[str,
     if rows:
         statement = ledger.insert(suppressions).on_conflict_do_nothing()
         connection.execute(statement, list(rows))
+
+
+def numbers_suppressed(connection: Connection) -> int:
+    """How many numbers said no."""
+    query = select(func.count(func.distinct(suppressions.c.number_digest)))
+    return connection.execute(query).scalar_one()

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from crm_sms.ledger import conversations, inbox
-from crm_sms.ledger.outbox import State
 from crm_sms.ledger.planned import UNTRIED
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import matches, message_aliases, message_data, messages, outbox
 from crm_sms.matching import Match
+from crm_sms.records import State
 from crm_sms.routing import task_key
 
 

@@ -162,3 +162,13 @@ def put_pulled(connection: Connection, crm: str, part: str, now: datetime) -> No
     """Note that a pull came to its end, also one that brought nothing new."""
     here = (watermarks.c.crm == crm, watermarks.c.part == part)
     connection.execute(update(watermarks).where(*here).values(pulled_at=now))
+
+
+def pulled(connection: Connection, crm: str) -> dict[str, datetime]:
+    """When each part of a CRM's mirror was last brought up to date."""
+    query = (
+        select(watermarks.c.part, watermarks.c.pulled_at)
+        .where(watermarks.c.crm == crm)
+        .order_by(watermarks.c.part)
+    )
+    return {part: at for part, at in connection.execute(query)}

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from crm_sms.ledger.tables import requests
 from crm_sms.records import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class LastRequest:
+    """The last attempt to write to a CRM; without `ended_at` it is under way or was cut off."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    rows: int
+    done: int | None
+    unclear: int | None
+    parked: int | None
 
 
 def open_request(connection: Connection, crm: str, worker: str, rows: int, now: datetime) -> str:
@@ -37,3 +50,12 @@ def close_request(
         )
     )
     connection.execute(statement)
+
+
+def last_request(connection: Connection, crm: str) -> LastRequest | None:
+    """The one that was opened last; None before the first."""
+    query = select(requests).where(requests.c.crm == crm).order_by(requests.c.id.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return LastRequest(row.started_at, row.ended_at, row.rows, row.done, row.unclear, row.parked)

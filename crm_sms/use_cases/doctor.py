@@ -18,7 +18,7 @@ from crm_sms.ports import Crm, Finding, SmsProvider
 from crm_sms.settings import Settings
 from crm_sms.use_cases import digest_key
 from crm_sms.use_cases.process import Planner
-from crm_sms.use_cases.status import CrmStatus, status
+from crm_sms.use_cases.status import CrmStatus, overview
 
 _LATE = timedelta(minutes=15)
 """What waits longer than this waits for somebody, not for its window."""
@@ -96,7 +96,7 @@ def _schema(ledger: Ledger) -> list[Finding]:
 
 def _stored(patient: Patient) -> tuple[list[Finding], int]:
     """What the ledger alone can tell."""
-    found = status(patient.ledger, tuple(patient.crms), patient.clock())
+    found = overview(patient.ledger, tuple(patient.crms), patient.clock())
     findings = [_digest_key(patient.ledger), _inbox(patient.ledger, found.at)]
     for name, crm in found.crms.items():
         findings += [_parked(name, crm), _queue(name, crm, found.at), _mirror(patient, name, crm)]

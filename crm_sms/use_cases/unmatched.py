@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from crm_sms.errors import RefusedInput
 from crm_sms.ledger import Ledger, mirror
 from crm_sms.ledger.assignments import assign as store
 from crm_sms.ledger.slices import slices
-from crm_sms.ledger.tables import matches, message_data, messages
+from crm_sms.ledger.triage import numbers_in_triage
 from crm_sms.phone import parse_address
 from crm_sms.records import Person
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Holder:
     """Somebody who holds the number in the CRM."""
 
     id: str
@@ -36,7 +36,7 @@ class Unmatched:
     texts: int
     rule: str
     last_at: datetime
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Holder, ...]
 
 
 def unmatched(ledger: Ledger, crms: Sequence[str]) -> list[Unmatched]:
@@ -47,35 +47,29 @@ def unmatched(ledger: Ledger, crms: Sequence[str]) -> list[Unmatched]:
 
 
 def _in_crm(connection: Connection, crm: str) -> list[Unmatched]:
-    query = (
-        select(
-            message_data.c.number,
-            func.count(),
-            func.max(matches.c.rule),
-            func.max(messages.c.occurred_at),
-        )
-        .select_from(matches)
-        .join(messages, messages.c.id == matches.c.message_id)
-        .join(message_data, message_data.c.message_id == matches.c.message_id)
-        .where(matches.c.crm == crm, matches.c.person_id.is_(None))
-        .group_by(message_data.c.number)
-    )
-    rows = connection.execute(query).all()
+    found = numbers_in_triage(connection, crm)
     holders: dict[str, list[str]] = {}
-    for numbers in slices([row[0] for row in rows if row[0]]):
+    for numbers in slices([one.number for one in found if one.number]):
         holders |= mirror.holders(connection, crm, numbers)
     people: dict[str, Person] = {}
     for some in slices(sorted({id for ids in holders.values() for id in ids})):
         people |= mirror.people_by_id(connection, crm, some)
     return [
-        Unmatched(crm, number, texts, rule, last_at, _candidates(holders.get(number, ()), people))
-        for number, texts, rule, last_at in rows
+        Unmatched(
+            crm,
+            one.number,
+            one.texts,
+            one.rule,
+            one.last_at,
+            _holders(holders.get(one.number or "", ()), people),
+        )
+        for one in found
     ]
 
 
-def _candidates(ids: Iterable[str], people: Mapping[str, Person]) -> tuple[Candidate, ...]:
+def _holders(ids: Iterable[str], people: Mapping[str, Person]) -> tuple[Holder, ...]:
     found = (people[id] for id in ids if id in people)
-    return tuple(Candidate(person.id, person.name, person.kind.value) for person in found)
+    return tuple(Holder(person.id, person.name, person.kind.value) for person in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ class Assigned:
     """What an assignment did: `texts` of the number are processed again."""
 
     crm: str
-    person: Candidate
+    person: Holder
     texts: int
 
 
@@ -111,9 +105,9 @@ def assign(
     return Assigned(crm, person, texts)
 
 
-def _person(connection: Connection, ids: Mapping[str, str]) -> tuple[str, Candidate]:
+def _person(connection: Connection, ids: Mapping[str, str]) -> tuple[str, Holder]:
     found = {crm: mirror.people_by_id(connection, crm, [id]) for crm, id in ids.items()}
-    here = [(crm, one) for crm, people in found.items() for one in _candidates(people, people)]
+    here = [(crm, one) for crm, people in found.items() for one in _holders(people, people)]
     if not here:
         raise RefusedInput(
             f"nobody with this id is in the mirror of {' or '.join(ids) or 'any CRM'}; "

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from crm_sms.clock import Clock
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger import Ledger, schema
-from crm_sms.ledger.tables import meta
+from crm_sms.ledger.notes import put_note
 from crm_sms.logs import where
 
 _log = structlog.get_logger("crm_sms.web")
@@ -41,8 +41,7 @@ class Readiness:
         try:
             schema.require(self._ledger)
             with self._ledger.write("meta") as connection:
-                seen = {"name": "ready", "value": self._clock().isoformat()}
-                self._ledger.upsert(connection, meta, [seen])
+                put_note(self._ledger, connection, "ready", self._clock().isoformat())
         except CrmSmsError as error:
             _log.error("not ready", reason=str(error))
             return False

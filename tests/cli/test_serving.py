@@ -136,7 +136,7 @@ def test_a_signed_reply_becomes_a_task(live: World, start: Callable[..., Program
 
 
 def _mirrored(live: World) -> bool:
-    from crm_sms.use_cases.status import pulled
+    from crm_sms.ledger.mirror_pages import pulled
 
     with live.app.ledger.read() as connection:
         return "people:Contact" in pulled(connection, "salesforce")

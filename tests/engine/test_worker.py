@@ -49,7 +49,7 @@ def backlog(live: World) -> int:
 
 def mirrored(live: World) -> bool:
     """Whether the first pull is over."""
-    from crm_sms.use_cases.status import pulled
+    from crm_sms.ledger.mirror_pages import pulled
 
     with live.app.ledger.read() as connection:
         return "people:Contact" in pulled(connection, "salesforce")

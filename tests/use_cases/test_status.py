@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.status import CrmStatus, Status, status, waiting
+from crm_sms.use_cases.status import CrmStatus, Overview, overview, waiting
 
 NUMBER = "+12025550123"
 
 
-def look(world: World) -> Status:
+def look(world: World) -> Overview:
     """The status now."""
-    return status(world.app.ledger, [CRM], world.now)
+    return overview(world.app.ledger, [CRM], world.now)
 
 
 def crm(world: World) -> CrmStatus:
