@@ -5,16 +5,15 @@ from __future__ import annotations
 import ast
 import subprocess
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.lark import from_lark
-from lark import Lark
 
 from crm_sms.sandbox.salesforce import soql
+from crm_sms.sandbox.salesforce.clauses import parser
 from crm_sms.sandbox.salesforce.refusals import RequestRefused
 
 pytestmark = pytest.mark.judges
@@ -123,7 +122,6 @@ def test_every_query_of_the_tests_that_is_accepted_is_soql(judge: Judge) -> None
 
 def test_whatever_the_grammar_makes_is_soql(judge: Judge) -> None:
     """Sentences made from the sandbox's grammar at random are SOQL to the judge."""
-    grammar = resources.files("crm_sms.sandbox.salesforce").joinpath("soql.lark").read_text()
     sentences: list[str] = []
 
     @settings(
@@ -134,7 +132,7 @@ def test_whatever_the_grammar_makes_is_soql(judge: Judge) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(from_lark(Lark(grammar, parser="lalr"), explicit=WORDS))
+    @given(from_lark(parser("soql", "clauses"), explicit=WORDS))
     def make(sentence: str) -> None:
         sentences.append(sentence)
 
