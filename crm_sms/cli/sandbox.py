@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from crm_sms.cli.installation import needs
+from crm_sms.cli.screen import complain
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,9 +33,14 @@ def sandbox(
     with needs("sandbox", "crm-sms sandbox"):
         from crm_sms.sandbox.server import LOOPBACK, serve
     try:
-        serve(LOOPBACK, port, clock=clock, bare=bare, announce=lambda url: print(url, flush=True))
+        serve(LOOPBACK, port, clock=clock, bare=bare, announce=_announce)
     except OSError as error:
         raise BadSettings(
             f"port {port} cannot be taken ({reason(error)}); stop what listens there, or give "
             "another --port"
         ) from error
+
+
+def _announce(url: str) -> None:
+    print(url, flush=True)
+    complain("open it: it shows the settings to paste; Ctrl-C ends it")

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
-from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_sms.sandbox import clock as clocks
+from crm_sms.sandbox import first_page
 from crm_sms.sandbox import twilio as twilios
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.salesforce import Salesforce
@@ -33,29 +33,6 @@ from crm_sms.sandbox.twilio import Twilio
 LOOPBACK = "127.0.0.1"
 #: On real time, how often the sandbox looks for callbacks that have come due.
 TICK_S = 0.05
-
-INDEX = Environment(autoescape=True).from_string("""\
-<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>crm-sms sandbox</title>
-<style>body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; }</style>
-<h1>crm-sms sandbox</h1>
-<p>Salesforce and Twilio on this machine. It is {{ now }}.
-{% if not real %}Time stands until it is set.{% endif %}</p>
-<ul>
-<li><a href="/salesforce">Salesforce: people, opportunities, their texts and tasks</a>
-<li><a href="/twilio">Twilio: texts and callbacks</a>
-<li><a href="/_sandbox/stats">Counts</a>
-</ul>
-<h2>Twilio accounts</h2>
-<ul>{% for account in accounts %}
-<li>Account SID <code>{{ account.sid }}</code>, Auth Token <code>{{ account.auth_token }}</code>,
-senders {{ account.senders | join(", ") }}
-{% for service in account.services.values() %}
-<br>Messaging Service <code>{{ service.sid }}</code>, senders {{ service.senders | join(", ") }}
-{% endfor %}{% endfor %}</ul>
-<p>The Salesforce page names its own credentials.</p>
-</html>
-""")
 
 
 class NotLoopback(ValueError):
@@ -88,16 +65,11 @@ def build(clock: FileClock, *, bare: bool = False) -> Starlette:
     """
     salesforce, twilio = Salesforce(clock.now, bare=bare), Twilio(clock.now)
 
-    async def index(_request: Request) -> Response:
-        accounts = twilio.accounts.values()
-        now = clock.now().isoformat(timespec="seconds")
-        return HTMLResponse(INDEX.render(now=now, real=clock.is_real, accounts=accounts))
-
     async def stats(_request: Request) -> Response:
         return JSONResponse({"salesforce": salesforce.stats(), "twilio": twilio.stats()})
 
     routes = [
-        Route("/", index),
+        *first_page.routes(clock, salesforce, twilio),
         Route("/_sandbox/stats", stats),
         *clocks.routes(clock),
         *twilios.routes(twilio),

@@ -29,6 +29,7 @@ def test_it_serves_until_it_is_interrupted(child: Any) -> None:
     """On loopback, a CRM and a provider."""
     process, url = opened(child)
     assert url.startswith("http://127.0.0.1:")
+    assert "settings to paste" in process.stderr.readline()
     assert set(get(f"{url}/_sandbox/stats")) == {"salesforce", "twilio"}
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 0
