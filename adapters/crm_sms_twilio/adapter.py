@@ -33,6 +33,7 @@ _log = structlog.get_logger()
 
 _EXTRA = "twilio"
 _NO_ACCOUNT = "unknown"
+_REMEDY = "if Twilio sent it, correct public_url or the account's auth_token (crm-sms doctor)"
 
 
 class Twilio:
@@ -61,7 +62,7 @@ class Twilio:
 
     def _report(self, problem: str) -> None:
         if not self._reports_only:
-            raise Forged(f"a callback was refused: {problem}")
+            raise Forged(f"a callback was refused: {problem}; {_REMEDY}")
         _log.warning("webhook kept unverified", provider=PROVIDER, reason=problem)
 
     def read_export(self, path: Path) -> Iterator[ExportRow]:

@@ -67,6 +67,15 @@ class Webhooks:
         self._writer = writer
         self._max_body = max_body
         self._metrics = metrics
+        self._too_large = (
+            f"its body is over {max_body // 1024} KB; if the provider sends such, raise "
+            "web.max_body_kb"
+        )
+        # The name that was called stands for nobody, so it may hold anything: it is not repeated.
+        self._no_provider = (
+            "no provider of the settings has this address; have the callback URL end in "
+            f"{' or '.join(f'/webhooks/{name}' for name in providers) or 'one of [providers.…]'}"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing that happens in it is left to the server to report."""
@@ -77,6 +86,9 @@ class Webhooks:
             request = await _read(scope, receive, self._max_body)
             outcome, authentic = await self._outcome(name, kind, request)
         except TooLarge:
+            _log.warning(
+                "webhook too large", provider=name if known else "", reason=self._too_large
+            )
             outcome, authentic = "too_large", False
         except Disconnected:
             return
@@ -90,6 +102,7 @@ class Webhooks:
         self, name: str, kind: str | None, request: WebhookRequest
     ) -> tuple[str, bool]:
         if name not in self._providers:
+            _log.warning("webhook for no provider", reason=self._no_provider)
             return "unknown_provider", False
         try:
             events = self._providers[name].receive(request, kind)
