@@ -27,6 +27,7 @@ from crm_sms.records import Lane
 from crm_sms.routing import TaskRules
 from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
 from crm_sms.use_cases.deliver import Delivery
+from crm_sms.use_cases.forecast import Asked
 from crm_sms.use_cases.process import Planner, Processing
 from crm_sms.use_cases.reconcile import Reconciling
 from crm_sms.use_cases.sync_people import Syncing
@@ -153,15 +154,37 @@ def project(app: App, name: str) -> Project:
     Raises BadSettings, also where the adapter has no installer, or BadMapping.
     """
     table = app.settings.crms[name]
-    installer = getattr(plugins.adapter(plugins.CRMS, table.adapter), "installer", None)
+    installer = _installer(table)
     if installer is None:
         raise BadSettings(
             f"[crms.{name}]: the adapter {table.adapter} writes no project; make the objects and "
             "fields that the mapping names by hand, then run crm-sms doctor"
         )
     with _said_where("crms", name):
-        built: CrmInstaller = installer(table.options)
+        built = installer(table.options)
     return built.project(needs(planner(app, name).mapping, shipped_mapping(table.adapter)))
+
+
+def _installer(table: ProviderSettings) -> type[CrmInstaller] | None:
+    found: type[CrmInstaller] | None
+    found = getattr(plugins.adapter(plugins.CRMS, table.adapter), "installer", None)
+    return found
+
+
+def forecasting(app: App, name: str, texts_a_day: float) -> Asked:
+    """What a forecast for the CRM of this name needs; connects to nothing yet."""
+    installer = _installer(app.settings.crms[name])
+    return Asked(
+        name=name,
+        texts_a_day=texts_a_day,
+        mapping=planner(app, name).mapping,
+        windows=_windows(app.settings),
+        sync_s=app.settings.worker.sync_s,
+        record_kb=installer.record_kb if installer else None,
+        crm=partial(app.crms.__getitem__, name),
+        ledger=app.ledger,
+        clock=app.clock,
+    )
 
 
 def planner(app: App, name: str) -> Planner:

@@ -165,6 +165,15 @@ class CrmLimits:
         return self.rows_per_chunk * self.chunks_per_request
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a CRM has room for, each as used and allowed: calls of its own period, and megabytes of
+    records. None where it does not tell our user."""
+
+    calls: Usage | None = None
+    storage_mb: Usage | None = None
+
+
 class Crm(Protocol):
     """A CRM org or portal.
 
@@ -229,6 +238,10 @@ class Crm(Protocol):
         """Requests made since this object was built, tokens not counted."""
         ...
 
+    def room(self) -> Room:
+        """What is left of the CRM's limits, asked for now."""
+        ...
+
     def check(self) -> list[Finding]:
         """What doctor says of credentials, API version and limits."""
         ...
@@ -248,8 +261,10 @@ class CrmInstaller(Protocol):
 
     The adapter of such a CRM names the class as `installer`; it is built as `Installer(settings)`.
     It signs in nowhere, so settings that only a connection needs may be missing; raises BadSettings
-    for one that is wrong.
+    for one that is wrong. `record_kb` is what a record takes of the CRM's storage, full or empty.
     """
+
+    record_kb: ClassVar[float]
 
     def __init__(self, settings: Mapping[str, Any]) -> None: ...
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crm_sms.errors import AccessRefused, TryLater
-from crm_sms.ports import Finding
+from crm_sms.ports import Finding, Room
+from crm_sms.records import Usage
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.rest import Rest
 
@@ -51,6 +52,17 @@ def limit_findings(answer: Mapping[str, Any]) -> list[Finding]:
         for name, remedy in LIMITS.items()
         if name in answer
     ]
+
+
+def room(answer: Mapping[str, Any], usage: Usage | None) -> Room:
+    """The same limits as numbers; calls as the org's last answer told them, where the limits do not
+    tell our user."""
+    found = {
+        name: Usage(answer[name]["Max"] - answer[name]["Remaining"], answer[name]["Max"])
+        for name in LIMITS
+        if name in answer
+    }
+    return Room(found.get("DailyApiRequests", usage), found.get("DataStorageMB"))
 
 
 def _limit_finding(name: str, entry: Mapping[str, int], remedy: str) -> Finding:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
-from crm_sms.ports import Clock, CrmInstaller, Finding
+from crm_sms.ports import Clock, CrmInstaller, Finding, Room
 from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, WriteResult
-from crm_sms_salesforce.checks import findings
+from crm_sms_salesforce.checks import findings, room
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.ids import full_id
@@ -113,6 +113,11 @@ class SalesforceCrm:
     def calls(self) -> int:
         """See `Crm.calls`."""
         return self._rest.calls
+
+    def room(self) -> Room:
+        """See `Crm.room`. One call."""
+        with reading():
+            return room(self._rest.get("limits"), self.usage)
 
     def check(self) -> list[Finding]:
         """See `Crm.check`."""

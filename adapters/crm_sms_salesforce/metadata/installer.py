@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 from crm_sms.ports import Project
 from crm_sms.records import NeededField
@@ -14,6 +14,8 @@ from crm_sms_salesforce.settings import api_version
 
 class SalesforceInstaller:
     """A `crm_sms.ports.CrmInstaller`. Of the settings it takes the API version alone."""
+
+    record_kb: ClassVar[float] = 2.0  # [mem]
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._api_version = api_version(settings)
