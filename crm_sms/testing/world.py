@@ -16,9 +16,9 @@ from crm_sms.events import Direction, Event, EventKind, Status
 from crm_sms.ledger import schema
 from crm_sms.phone import parse_address
 from crm_sms.sandbox.server import Sandbox
-from crm_sms.use_cases import receive
 from crm_sms.use_cases.deliver import DeliveryReport, deliver
 from crm_sms.use_cases.process import ProcessReport, process
+from crm_sms.use_cases.receive import receive
 from crm_sms.use_cases.sync_people import SyncReport, sync_people
 
 CRM = "salesforce"
@@ -187,7 +187,7 @@ class World:
     def receive(self, *events: Event) -> list[bool]:
         """Store events as a webhook would."""
         rules = processing(self.app).rules
-        return receive.record(self.app.ledger, rules, events, self.now)
+        return receive(self.app.ledger, rules, events, self.now)
 
     def sync(self) -> SyncReport:
         """Pull people and pipeline."""

@@ -15,7 +15,7 @@ from crm_sms.ledger.facts import Place, heard_of, known, place, text_alias
 from crm_sms.ledger.storable import storable
 from crm_sms.ports import ExportRow, SmsProvider
 from crm_sms.use_cases.news import News, news_of, opt_outs
-from crm_sms.use_cases.receive import record
+from crm_sms.use_cases.receive import receive
 
 BATCH = 500
 """Rows of one commit: the most that architecture.md allows a write transaction."""
@@ -116,7 +116,7 @@ def _recorder(ledger: Ledger, provider: SmsProvider, now: datetime) -> _Store:
     def store(events: Sequence[Event]) -> list[News]:
         with ledger.read() as connection:
             heard = heard_of(connection, [*map(text_alias, events)])
-        fresh = record(ledger, rules, events, now, commit="import", give_way=True)
+        fresh = receive(ledger, rules, events, now, commit="import", give_way=True)
         return list(news_of(events, fresh, heard))
 
     return store

@@ -13,7 +13,7 @@ from crm_sms.ledger.facts import append, suppress
 from crm_sms.ledger.storable import storable
 
 
-def record(
+def receive(
     ledger: Ledger,
     rules: Mapping[str, OptOutRules],
     events: Sequence[Event],

@@ -20,7 +20,7 @@ from crm_sms.bootstrap import App, opt_out_rules
 from crm_sms.errors import BadSettings, reason
 from crm_sms.ledger import schema
 from crm_sms.settings import WebSettings
-from crm_sms.use_cases import receive
+from crm_sms.use_cases.receive import receive
 from crm_sms.web.group_commit import GroupCommit, Store
 from crm_sms.web.metrics import Metrics
 from crm_sms.web.readiness import Readiness
@@ -62,7 +62,7 @@ def build(app: App, committed: Callable[[], object] = lambda: None) -> Starlette
 
 def _store(app: App) -> Store:
     rules = opt_out_rules(app)
-    return lambda events: receive.record(app.ledger, rules, events, app.clock())
+    return lambda events: receive(app.ledger, rules, events, app.clock())
 
 
 @contextlib.asynccontextmanager

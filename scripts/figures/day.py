@@ -15,9 +15,9 @@ from crm_sms.events import Event, EventKind
 from crm_sms.ledger import outbox
 from crm_sms.records import Chunk, Verdict, WriteResult
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases import receive
 from crm_sms.use_cases.deliver import deliver
 from crm_sms.use_cases.process import process
+from crm_sms.use_cases.receive import receive
 from crm_sms.use_cases.sync_people import sync_people
 from figures import load
 from figures.company import world_with
@@ -134,7 +134,7 @@ def _play(day: _Day, seconds: int) -> None:
             came.append(event)
             event = next(coming)
         if came:
-            receive.record(app.ledger, rules, came, now)
+            receive(app.ledger, rules, came, now)
             _note(day, came)
             day.records += process(prepared).records
             due = _next_due(day)

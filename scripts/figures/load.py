@@ -13,7 +13,7 @@ from crm_sms.events import Click, Direction, Event, EventKind, Raw, Status
 from crm_sms.ledger.mirror_pages import store_others, store_people
 from crm_sms.phone import parse_address
 from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
-from crm_sms.use_cases import receive
+from crm_sms.use_cases.receive import receive
 
 ACCOUNT, TOKEN = "AC" + "0" * 31 + "1", "0123456789abcdef" * 2
 OUR_NUMBER = "+15005550006"
@@ -179,6 +179,6 @@ def store(app: App, events: Iterable[Event], now: datetime) -> int:
     rules, count = opt_out_rules(app), 0
     source = iter(events)
     while portion := list(islice(source, _PORTION)):
-        receive.record(app.ledger, rules, portion, now)
+        receive(app.ledger, rules, portion, now)
         count += len(portion)
     return count

@@ -36,8 +36,8 @@ from crm_sms.mapping import Mapping as CrmMapping
 from crm_sms.phone import parse_address
 from crm_sms.records import Lane, Opportunity, Owner, Person, PersonKind, Phone, Role
 from crm_sms.routing import TaskRules
-from crm_sms.use_cases import receive
 from crm_sms.use_cases.process import Planner, Processing, ProcessReport, process, replanning
+from crm_sms.use_cases.receive import receive
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OURS = "+15005550006"
@@ -68,7 +68,7 @@ class Desk:
 
     def receive(self, *events: Event) -> None:
         """As a webhook would."""
-        receive.record(self.ledger, RULES, events, NOW)
+        receive(self.ledger, RULES, events, NOW)
 
     def process(self, *events: Event, most_batches: int | None = None) -> ProcessReport:
         """Plan these and whatever waits."""

@@ -39,8 +39,8 @@ from crm_sms.ledger.tables import (
 from crm_sms.phone import parse_address
 from crm_sms.records import Lane, Person, PersonKind, Phone
 from crm_sms.routing import TaskRules
-from crm_sms.use_cases import receive
 from crm_sms.use_cases.process import Planner, Processing, process
+from crm_sms.use_cases.receive import receive
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OURS, OTHER_OURS = "+15005550006", "+15005550007"
@@ -145,7 +145,7 @@ class World:
     def play(self, groups: Sequence[Sequence[Event]]) -> dict[str, Any]:
         """Store and process group by group; then the state, without row numbers and order."""
         for group in groups:
-            receive.record(self.ledger, RULES, group, NOW)
+            receive(self.ledger, RULES, group, NOW)
             process(self.processing)
         return self.state()
 

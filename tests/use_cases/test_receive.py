@@ -31,8 +31,7 @@ from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import append, known, of_texts, place, text_alias
 from crm_sms.ledger.tables import event_data, events, inbox, suppressions
 from crm_sms.phone import parse_address
-from crm_sms.use_cases import receive
-from crm_sms.use_cases.receive import record
+from crm_sms.use_cases.receive import receive
 
 NOW = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 RULES = {"acme": OptOutRules({"STOP": OptOutType.STOP, "START": OptOutType.START})}
@@ -104,7 +103,7 @@ def back(ledger: Ledger, event: Event) -> Event:
 
 def test_an_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
     """Every field survives, to the microsecond; the raw bytes stay aside."""
-    record(ledger, RULES, [FULL], NOW)
+    receive(ledger, RULES, [FULL], NOW)
     assert back(ledger, FULL) == replace(FULL, raw=None)
     with ledger.read() as connection:
         row = connection.execute(select(event_data)).one()
@@ -118,14 +117,14 @@ def test_an_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
 def test_a_bare_event_comes_back_bare(ledger: Ledger) -> None:
     """What was not given is not made up."""
     bare = Event("acme", "main", "bare", EventKind.UNKNOWN, NOW)
-    record(ledger, RULES, [bare], NOW)
+    receive(ledger, RULES, [bare], NOW)
     assert back(ledger, bare) == bare
 
 
 def test_an_event_has_its_inbox_row(ledger: Ledger) -> None:
     """Since when it waits is the time of the commit, not of the event."""
     later = NOW + timedelta(seconds=3)
-    assert record(ledger, RULES, [SENT, REPLY], later) == [True, True]
+    assert receive(ledger, RULES, [SENT, REPLY], later) == [True, True]
     with ledger.read() as connection:
         rows = connection.execute(select(inbox).order_by(inbox.c.event_id)).all()
         numbers = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
@@ -134,7 +133,7 @@ def test_an_event_has_its_inbox_row(ledger: Ledger) -> None:
 
 def test_nothing_is_nothing(ledger: Ledger) -> None:
     """A request without events leaves no trace."""
-    assert record(ledger, RULES, [], NOW) == []
+    assert receive(ledger, RULES, [], NOW) == []
     assert count(ledger, events) == 0
 
 
@@ -153,7 +152,7 @@ def test_a_no_suppresses_the_number(
     ledger: Ledger, change: Mapping[str, Any], no: str | None
 ) -> None:
     """By its digest, with the source; START and a word in a sentence do not."""
-    record(ledger, RULES, [replace(REPLY, occurred_at=NOW - timedelta(hours=1), **change)], NOW)
+    receive(ledger, RULES, [replace(REPLY, occurred_at=NOW - timedelta(hours=1), **change)], NOW)
     with ledger.read() as connection:
         rows = connection.execute(select(suppressions)).all()
     assert [row.source for row in rows] == ([no] if no else [])
@@ -169,7 +168,7 @@ def test_a_failure_for_lack_of_consent_suppresses_the_recipient(ledger: Ledger) 
     refused = replace(
         SENT, status=Status.FAILED, error_class=ErrorClass.CONSENT, error_code="21610"
     )
-    record(ledger, RULES, [refused], NOW)
+    receive(ledger, RULES, [refused], NOW)
     with ledger.read() as connection:
         row = connection.execute(select(suppressions)).one()
     assert (row.number_digest, row.source) == (ledger.digest("+12025550123"), "error 21610")
@@ -177,7 +176,7 @@ def test_a_failure_for_lack_of_consent_suppresses_the_recipient(ledger: Ledger) 
 
 def test_the_numbers_themselves_are_in_the_side_table_only(ledger: Ledger) -> None:
     """Emptying it leaves facts and suppressions without a number in them."""
-    record(ledger, RULES, [REPLY, SENT], NOW)
+    receive(ledger, RULES, [REPLY, SENT], NOW)
     with ledger.read() as connection:
         kept = [connection.execute(select(table)).all() for table in (events, inbox)]
         digests = connection.execute(select(suppressions.c.number_digest)).all()
@@ -186,9 +185,9 @@ def test_the_numbers_themselves_are_in_the_side_table_only(ledger: Ledger) -> No
 
 def test_the_same_event_is_stored_once(ledger: Ledger) -> None:
     """Across commits and within one, whatever else it says the second time."""
-    assert record(ledger, RULES, [REPLY, SENT, REPLY], NOW) == [True, True, False]
-    changed = replace(REPLY, body="something else")
-    assert record(ledger, RULES, [changed, replace(SENT, key="m1:delivered")], NOW) == [False, True]
+    assert receive(ledger, RULES, [REPLY, SENT, REPLY], NOW) == [True, True, False]
+    again = [replace(REPLY, body="something else"), replace(SENT, key="m1:delivered")]
+    assert receive(ledger, RULES, again, NOW) == [False, True]
     assert [count(ledger, table) for table in (events, event_data, inbox)] == [3, 3, 3]
     assert count(ledger, suppressions) == 1
     assert back(ledger, REPLY).body == "Stop"
@@ -196,39 +195,39 @@ def test_the_same_event_is_stored_once(ledger: Ledger) -> None:
 
 def test_what_identifies_an_event_is_provider_account_and_key(ledger: Ledger) -> None:
     """Two accounts may use the same key."""
-    assert record(ledger, RULES, [SENT, replace(SENT, account="other")], NOW) == [True, True]
+    assert receive(ledger, RULES, [SENT, replace(SENT, account="other")], NOW) == [True, True]
 
 
 def test_a_processed_event_is_not_processed_again(ledger: Ledger) -> None:
     """A late duplicate brings no new inbox row."""
-    record(ledger, RULES, [SENT], NOW)
+    receive(ledger, RULES, [SENT], NOW)
     with ledger.write("process") as connection:
         connection.execute(inbox.delete())
-    assert record(ledger, RULES, [SENT], NOW) == [False]
+    assert receive(ledger, RULES, [SENT], NOW) == [False]
     assert count(ledger, inbox) == 0
 
 
 def test_a_fault_keeps_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the suppression cannot be written, neither is the event."""
-    monkeypatch.setattr(receive, "suppress", lambda *_: 1 / 0)
+    monkeypatch.setattr("crm_sms.use_cases.receive.suppress", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        record(ledger, RULES, [REPLY], NOW)
+        receive(ledger, RULES, [REPLY], NOW)
     assert [count(ledger, table) for table in (events, event_data, inbox)] == [0, 0, 0]
     monkeypatch.undo()
-    assert record(ledger, RULES, [REPLY], NOW) == [True]
+    assert receive(ledger, RULES, [REPLY], NOW) == [True]
 
 
 def test_many_events_share_one_commit(ledger: Ledger) -> None:
     """Five hundred at once, a third of them known, each answered for itself."""
     many = [replace(SENT, key=f"k{number}") for number in range(500)]
-    record(ledger, RULES, many[::3], NOW)
-    assert record(ledger, RULES, many, NOW) == [bool(number % 3) for number in range(500)]
+    receive(ledger, RULES, many[::3], NOW)
+    assert receive(ledger, RULES, many, NOW) == [bool(number % 3) for number in range(500)]
     assert count(ledger, inbox) == 500
 
 
 def test_known_finds_exactly_what_is_stored(ledger: Ledger) -> None:
     """A key of another account does not count."""
-    record(ledger, RULES, [SENT, replace(REPLY, account="other")], NOW)
+    receive(ledger, RULES, [SENT, replace(REPLY, account="other")], NOW)
     with ledger.read() as connection:
         found = known(connection, [SENT, REPLY, replace(SENT, key="new")])
         assert known(connection, []) == set()
@@ -249,7 +248,7 @@ def test_any_repetition_ends_the_same(ledger: Ledger, requests: Sequence[Sequenc
             expected.append(number not in seen)
             seen.add(number)
         group = [replace(SENT, key=f"k{number}") for number in request]
-        assert record(ledger, RULES, group, NOW) == expected
+        assert receive(ledger, RULES, group, NOW) == expected
     assert count(ledger, events) == count(ledger, inbox) == len(seen)
 
 
@@ -273,7 +272,7 @@ def test_two_processes_may_store_the_same_callbacks_in_any_order(ledger_url: str
         for start in range(0, 400, 40):
             group = [replace(SENT, key=f"k{number}") for number in range(start, start + 40)]
             together.wait(20)
-            answers.append(record(ledgers[turn], RULES, group[::order], NOW)[::order])
+            answers.append(receive(ledgers[turn], RULES, group[::order], NOW)[::order])
         return answers
 
     with ThreadPoolExecutor(2) as threads:

@@ -29,7 +29,7 @@ from crm_sms.ledger.tables import events, inbox, suppressions
 from crm_sms.messages.missed import is_missed
 from crm_sms.phone import parse_address
 from crm_sms.ports import ExportRow, HistoryPage
-from crm_sms.use_cases.receive import record
+from crm_sms.use_cases.receive import receive as store_events
 from crm_sms.use_cases.reconcile import ReconcileReport, Reconciling, reconcile
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -125,7 +125,7 @@ def callback(id: str, status: Status = Status.DELIVERED, ago: timedelta = HOUR) 
 
 def receive(ledger: Ledger, *callbacks: Event) -> None:
     """Callbacks come in."""
-    record(ledger, {"acme": RULES}, callbacks, NOON)
+    store_events(ledger, {"acme": RULES}, callbacks, NOON)
 
 
 @pytest.fixture

@@ -47,8 +47,8 @@ from crm_sms.records import (
     Role,
 )
 from crm_sms.routing import TaskRules
-from crm_sms.use_cases import receive
 from crm_sms.use_cases.process import Planner, Processing, process
+from crm_sms.use_cases.receive import receive
 from crm_sms.use_cases.sync_people import Syncing, SyncReport, sync_people
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -149,7 +149,7 @@ class Place:
             body=body,
             **fields,
         )
-        receive.record(self.ledger, RULES, [event], self.now)
+        receive(self.ledger, RULES, [event], self.now)
         self.process()
 
     def process(self) -> None:

@@ -14,7 +14,6 @@ import structlog
 from crm_sms import logs
 from crm_sms.bootstrap import App
 from crm_sms.errors import StoreUnavailable
-from crm_sms.use_cases import receive
 
 PATH = "/webhooks/acme"
 NUMBER = "+12025550147"
@@ -51,7 +50,7 @@ async def every_outcome(service: Any, app: App, monkeypatch: pytest.MonkeyPatch)
     ]
     for fault in (ValueError(f"{NUMBER}: {TEXT}"), StoreUnavailable("the ledger is away")):
         with monkeypatch.context() as patch:
-            patch.setattr(receive, "append", _raising(fault))
+            patch.setattr("crm_sms.use_cases.receive.append", _raising(fault))
             answers.append(await service.post({**REPLY, "id": "m2"}, path))
     with monkeypatch.context() as patch:
         patch.setattr(app.providers["acme"], "receive", _raising(ValueError(f"{NUMBER}: {TEXT}")))

@@ -213,9 +213,7 @@ def test_what_cannot_be_stored_fails_alone(
     any_app: App, play: Play, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should one callback still break the store, its neighbours in the commit are kept."""
-    from crm_sms.use_cases import receive
-
-    honest = receive.append
+    from crm_sms.ledger.facts import append as honest
 
     def append(ledger: Any, connection: Any, new: Any, now: Any) -> Any:
         fresh = honest(ledger, connection, new, now)
@@ -223,7 +221,7 @@ def test_what_cannot_be_stored_fails_alone(
             raise ValueError("this one again")
         return fresh
 
-    monkeypatch.setattr(receive, "append", append)
+    monkeypatch.setattr("crm_sms.use_cases.receive.append", append)
 
     async def scenario(service: Any) -> Any:
         contents = [{**DELIVERED, "id": f"m{number}"} for number in range(10, 30)]

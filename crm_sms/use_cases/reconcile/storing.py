@@ -12,7 +12,7 @@ from crm_sms.ledger.storable import storable
 from crm_sms.messages.missed import is_missed
 from crm_sms.ports import ExportRow
 from crm_sms.use_cases.news import News, news_of, opt_outs
-from crm_sms.use_cases.receive import record
+from crm_sms.use_cases.receive import receive
 from crm_sms.use_cases.reconcile.words import Account, ReconcileReport
 
 ON_TIME = timedelta(minutes=5)
@@ -31,7 +31,7 @@ def store(here: Account, rows: Sequence[ExportRow], heard_at: datetime | None) -
     with ledger.read() as connection:
         told = told_of(connection, {text_alias(event) for event in events})
     rules = {provider.name: provider.opt_out_rules}
-    fresh = record(ledger, rules, events, now, commit="reconcile", give_way=True)
+    fresh = receive(ledger, rules, events, now, commit="reconcile", give_way=True)
     news = list(news_of(events, fresh, set(told)))
     _count(here.report, len(rows), news)
     new = (event for event, said in zip(events, news, strict=True) if said is not News.NOTHING)
