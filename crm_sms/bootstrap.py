@@ -204,6 +204,7 @@ def planner(app: App, name: str) -> Planner:
             fallback_owner=full_id(app, name)(owner) if owner else None,
         ),
         windows={lane: windows.of(lane) for lane in Lane},
+        full_id=full_id(app, name),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -17,9 +17,15 @@ from crm_sms.use_cases.process.words import LoadedText
 
 
 def excerpt(
-    ledger: Ledger, connection: Connection, crm: str, texts: Sequence[LoadedText], places: Places
+    ledger: Ledger,
+    connection: Connection,
+    crm: str,
+    texts: Sequence[LoadedText],
+    given: Collection[str | None],
+    places: Places,
 ) -> Excerpt:
-    """Everybody whom one of these texts may concern, and what was matched before."""
+    """Everybody whom one of these texts may concern, and what was matched before; `given` are the
+    ids of those whom their senders meant."""
     keys = {text.message.key for text in texts}
     befores = {places[key].before for key in keys if key in places}
     earlier = owners_of(connection, {key for key in befores if key} - keys)
@@ -30,7 +36,7 @@ def excerpt(
     wanted = {id for held in holders.values() for id in held}
     had = [*stored.values(), *(match for text in texts for match in text.former)]
     wanted |= {match.person_id for match in had if match.person_id}
-    wanted |= {text.message.metadata.person_id for text in texts if text.message.metadata.person_id}
+    wanted |= {id for id in given if id}
     wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
     pipeline = mirror.pipeline(connection, crm, people)

@@ -34,10 +34,12 @@ def plan_batch(
 ) -> Planned:
     """Match the texts, store the matches, and say what this CRM should hold."""
     ledger, crm = processing.ledger, planner.crm
-    known = excerpt(ledger, connection, crm, texts, places)
+    meant = {text.id: planner.meant(text.message) for text in texts}
+    given = {message.metadata.person_id for message in meant.values()}
+    known = excerpt(ledger, connection, crm, texts, given, places)
     chosen = match_texts(
         crm,
-        {text.id: text.message for text in texts},
+        meant,
         {key: place.before for key, place in places.items()},
         known,
     )

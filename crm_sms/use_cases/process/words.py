@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -19,17 +19,27 @@ from crm_sms.routing import TaskRules
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """How texts become records in one CRM; `crm` is its configured name."""
+    """How texts become records in one CRM; `crm` is its configured name, `full_id` see
+    `Crm.full_id`."""
 
     crm: str
     mapping: CrmMapping
     tasks: TaskRules
     windows: Mapping[Lane, timedelta]
+    full_id: Callable[[str], str] = str
 
     @property
     def digest(self) -> str:
         """Differs whenever texts would be planned differently."""
         return f"{self.mapping.digest} {self.tasks}"
+
+    def meant(self, message: Message) -> Message:
+        """The text with the person whom its sender meant by the id that the CRM itself gives."""
+        given = message.metadata.person_id
+        full = self.full_id(given) if given else given
+        if full == given:
+            return message
+        return replace(message, metadata=replace(message.metadata, person_id=full))
 
 
 @dataclass(frozen=True, slots=True)
