@@ -30,13 +30,13 @@ class Parcel:
         return self.lane is Lane.OPT_OUT
 
 
-def fold(parcels: Sequence[Parcel]) -> list[Parcel]:
+def merged(parcels: Sequence[Parcel]) -> list[Parcel]:
     """Lanes of one record become one write, the more urgent lane's; an opt-out stays alone."""
-    folded: dict[tuple[object, ...], Parcel] = {}
+    writes: dict[tuple[object, ...], Parcel] = {}
     for parcel in parcels:
         place = (parcel.object, parcel.op, parcel.key_field, parcel.write.key, parcel.is_opt_out)
-        folded[place] = _with(folded[place], parcel) if place in folded else parcel
-    return list(folded.values())
+        writes[place] = _with(writes[place], parcel) if place in writes else parcel
+    return list(writes.values())
 
 
 def _with(one: Parcel, other: Parcel) -> Parcel:
@@ -81,7 +81,7 @@ def pack(parcels: Sequence[Parcel], limits: CrmLimits, size: int) -> Request:
     boxes: dict[tuple[object, ...], list[_Box]] = {}
     left: list[Parcel] = []
     count = 0
-    for parcel in sorted(fold(parcels), key=lambda parcel: parcel.lane):
+    for parcel in sorted(merged(parcels), key=lambda parcel: parcel.lane):
         if count < size and _place(parcel, boxes, limits):
             count += 1
         else:

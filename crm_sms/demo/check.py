@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm_sms.demo import expected, truth
-from crm_sms.demo.expected import Fields, Holds, Known, Place
+from crm_sms.demo.expected import Fields, Holds, Place, Story
 from crm_sms.demo.played import Played
 from crm_sms.demo.stage import Stage
 from crm_sms.demo.witness import Counters, Witness, counters, provider_log
@@ -95,8 +95,8 @@ def judge(stage: Stage, script: Script, played: Played) -> Judgement:
     """Look at everything and compare it with the script."""
     observed = observe(stage)
     texts = truth.texts(script, played.sids, observed.witness, stage.world.account)
-    known = Known(script, stage.ids, texts, stage.start)
-    return Judgement(observed, compare(known, observed, played))
+    story = Story(script, stage.ids, texts, stage.start)
+    return Judgement(observed, compare(story, observed, played))
 
 
 def observe(stage: Stage) -> Observed:
@@ -108,20 +108,20 @@ def observe(stage: Stage) -> Observed:
     return Observed(rows, witness, counted, now.inbox, now.crms[CRM], calls)
 
 
-def compare(known: Known, observed: Observed, played: Played) -> list[Difference]:
+def compare(story: Story, observed: Observed, played: Played) -> list[Difference]:
     """Everything that is not as it must be."""
     return [
-        *_records(observed, known),
-        *_leaks(observed, known),
-        *_triage(observed.crm, known.script),
+        *_records(observed, story),
+        *_leaks(observed, story),
+        *_triage(observed.crm, story.script),
         *_events(observed.counters, observed.witness, played),
         *_left_over(observed.inbox, observed.crm),
     ]
 
 
-def _records(observed: Observed, known: Known) -> Iterator[Difference]:
-    wanted, edited = expected.records(known), expected.edits(known)
-    there, gone = dict(_rows(observed)), expected.thrown_away(known)
+def _records(observed: Observed, story: Story) -> Iterator[Difference]:
+    wanted, edited = expected.records(story), expected.edits(story)
+    there, gone = dict(_rows(observed)), expected.thrown_away(story)
     for place, fields in wanted.items():
         if place not in there:
             yield Difference(_check(place), f"{_shown(place)} is missing")
@@ -176,11 +176,11 @@ def _shown(place: Place) -> str:
     return f"{place[0]} {place[1]}"
 
 
-def _leaks(observed: Observed, known: Known) -> Iterator[Difference]:
+def _leaks(observed: Observed, story: Story) -> Iterator[Difference]:
     """What one person wrote may stand on the records of that text and nowhere else."""
     written = {
         text.origin.body: text.key
-        for text in known.texts.values()
+        for text in story.texts.values()
         if text.inbound and getattr(text.origin, "meaning", None) is Meaning.ANSWER
     }
     for name, field_name in _OURS.items():

@@ -54,7 +54,7 @@ _METADATA = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Story:
     """The script, the CRM's ids of what it names, every text by its name there, and the instant
     from which the script counts."""
 
@@ -78,42 +78,42 @@ class Known:
         return [act for act in self.script.acts if act.deed in deeds]
 
 
-def records(known: Known) -> dict[Place, Fields]:
+def records(story: Story) -> dict[Place, Fields]:
     """Every record that must be there, with the fields that count."""
     found: dict[Place, Fields] = {}
-    for text in known.texts.values():
+    for text in story.texts.values():
         if text.person:
-            found["SMS_Message__c", text.key] = _message(known, text)
+            found["SMS_Message__c", text.key] = _message(story, text)
             if text.inbound or text.replied_at:
-                found["Task", f"entry:{text.key}"] = _entry(known, text)
-    found |= _tasks(known)
-    found |= _people(known)
-    found |= _deals(known)
-    for place, fields in edits(known).items():
+                found["Task", f"entry:{text.key}"] = _entry(story, text)
+    found |= _tasks(story)
+    found |= _people(story)
+    found |= _deals(story)
+    for place, fields in edits(story).items():
         if place in found:
             found[place] |= fields
     return found
 
 
-def edits(known: Known) -> dict[Place, Fields]:
+def edits(story: Story) -> dict[Place, Fields]:
     """What people in the CRM changed and must find as they left it."""
     found: dict[Place, Fields] = {}
-    for act in known.done(Deed.COMPLETE_TASK, Deed.EDIT_TASK, Deed.GIVE_TEXT_AWAY):
-        text = known.texts[act.of]
+    for act in story.done(Deed.COMPLETE_TASK, Deed.EDIT_TASK, Deed.GIVE_TEXT_AWAY):
+        text = story.texts[act.of]
         ours = act.deed is Deed.GIVE_TEXT_AWAY
         place = ("SMS_Message__c", text.key) if ours else ("Task", f"task:{text.key}")
-        found[place] = {name: known.ids.get(to, to) for name, to in act.fields.items()}
+        found[place] = {name: story.ids.get(to, to) for name, to in act.fields.items()}
     return found
 
 
-def thrown_away(known: Known) -> set[Place]:
+def thrown_away(story: Story) -> set[Place]:
     """Tasks that a rep deleted: they must stay so."""
-    return {("Task", f"task:{known.texts[act.of].key}") for act in known.done(Deed.DELETE_TASK)}
+    return {("Task", f"task:{story.texts[act.of].key}") for act in story.done(Deed.DELETE_TASK)}
 
 
-def _message(known: Known, text: Text) -> Fields:
-    person = known.person(text.person or "")
-    is_contact, id = person.object == "Contact", known.ids[person.ref]
+def _message(story: Story, text: Text) -> Fields:
+    person = story.person(text.person or "")
+    is_contact, id = person.object == "Contact", story.ids[person.ref]
     own = _inbound(text.origin) if isinstance(text.origin, Reply) else _outbound(text.origin)
     return own | {
         "Provider__c": "twilio",
@@ -127,9 +127,9 @@ def _message(known: Known, text: Text) -> Fields:
         "Response_Seconds__c": text.seconds,
         "Contact__c": id if is_contact else None,
         "Lead__c": None if is_contact else id,
-        "Account__c": known.ids[person.account] if person.account else None,
-        "Opportunity__c": known.ids[text.deal] if text.deal else None,
-        "OwnerId": known.owner(text),
+        "Account__c": story.ids[person.account] if person.account else None,
+        "Opportunity__c": story.ids[text.deal] if text.deal else None,
+        "OwnerId": story.owner(text),
     }
 
 
@@ -152,35 +152,35 @@ def _outbound(origin: Sent) -> Fields:
     }
 
 
-def _whose(known: Known, text: Text) -> Fields:
-    deal = known.ids[text.deal] if text.deal else None
+def _whose(story: Story, text: Text) -> Fields:
+    deal = story.ids[text.deal] if text.deal else None
     return {
-        "WhoId": known.ids[text.person or ""],
+        "WhoId": story.ids[text.person or ""],
         "WhatId": deal,
-        "OwnerId": known.owner(text),
+        "OwnerId": story.owner(text),
     }
 
 
-def _entry(known: Known, text: Text) -> Fields:
+def _entry(story: Story, text: Text) -> Fields:
     said = text.origin.body if text.inbound else text.origin.sender
-    return _whose(known, text) | {
+    return _whose(story, text) | {
         "Status": "Completed",
         "ActivityDate": text.occurred_at.date(),
         "Description": Holds((said, "/lightning/r/SMS_Message__c/")),
     }
 
 
-def _tasks(known: Known) -> dict[Place, Fields]:
-    closed = {act.of: known.start + act.at for act in known.done(Deed.COMPLETE_TASK)}
-    talks = truth.conversations(known.texts.values(), closed)
-    gone = thrown_away(known)
-    made = {("Task", f"task:{talk.first.key}"): _task(known, talk) for talk in talks}
+def _tasks(story: Story) -> dict[Place, Fields]:
+    closed = {act.of: story.start + act.at for act in story.done(Deed.COMPLETE_TASK)}
+    talks = truth.conversations(story.texts.values(), closed)
+    gone = thrown_away(story)
+    made = {("Task", f"task:{talk.first.key}"): _task(story, talk) for talk in talks}
     return {place: fields for place, fields in made.items() if place not in gone}
 
 
-def _task(known: Known, talk: Conversation) -> Fields:
+def _task(story: Story, talk: Conversation) -> Fields:
     first = talk.first
-    return _whose(known, first) | {
+    return _whose(story, first) | {
         "Status": "Not Started",
         "Subject": Holds((first.origin.body,)),
         "ActivityDate": (first.received_at + timedelta(days=1)).date(),
@@ -188,28 +188,28 @@ def _task(known: Known, talk: Conversation) -> Fields:
     }
 
 
-def _people(known: Known) -> dict[Place, Fields]:
-    said = truth.opt_outs(known.texts.values())
-    theirs = _by(known.texts.values(), lambda text: text.person)
+def _people(story: Story) -> dict[Place, Fields]:
+    said = truth.opt_outs(story.texts.values())
+    theirs = _by(story.texts.values(), lambda text: text.person)
     return {
-        (person.object, known.ids[person.ref]): {
+        (person.object, story.ids[person.ref]): {
             **_sums(theirs.get(person.ref, [])),
             **_last(theirs.get(person.ref, [])),
             **_no(said.get(person.number)),
         }
-        for person in known.script.people
+        for person in story.script.people
     }
 
 
-def _deals(known: Known) -> dict[Place, Fields]:
-    theirs = _by(known.texts.values(), lambda text: text.deal if text.person else None)
+def _deals(story: Story) -> dict[Place, Fields]:
+    theirs = _by(story.texts.values(), lambda text: text.deal if text.person else None)
     found: dict[Place, Fields] = {}
-    for deal in known.script.deals:
+    for deal in story.script.deals:
         texts = theirs.get(deal.ref, [])
         touches = [text.occurred_at for text in texts if text.left or text.inbound]
         first, last = min(touches, default=None), max(touches, default=None)
         touched = {"SMS_First_Touch_At__c": first, "SMS_Last_Touch_At__c": last}
-        found["Opportunity", known.ids[deal.ref]] = _sums(texts) | touched
+        found["Opportunity", story.ids[deal.ref]] = _sums(texts) | touched
     return found
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms.delivery.chunks import Parcel, fold, pack
+from crm_sms.delivery.chunks import Parcel, merged, pack
 from crm_sms.ports import CrmLimits
 from crm_sms.records import Lane, Op, Write
 
@@ -111,14 +111,16 @@ def test_opt_outs_go_first_and_urgent_rows_are_not_left_for_others(
 
 
 @given(parcels())
-def test_fold_leaves_one_write_per_record_beside_its_opt_out(given_parcels: list[Parcel]) -> None:
+def test_merging_leaves_one_write_per_record_beside_its_opt_out(
+    given_parcels: list[Parcel],
+) -> None:
     """Every row and every field is still there, in the most urgent lane of those that met."""
-    folded = fold(given_parcels)
-    assert ids_of(folded) == ids_of(given_parcels)
-    places = [(p.object, p.op, p.key_field, p.write.key, p.is_opt_out) for p in folded]
+    writes = merged(given_parcels)
+    assert ids_of(writes) == ids_of(given_parcels)
+    places = [(p.object, p.op, p.key_field, p.write.key, p.is_opt_out) for p in writes]
     assert len(places) == len(set(places))
     by_id = {parcel.ids[0]: parcel for parcel in given_parcels}
-    for parcel in folded:
+    for parcel in writes:
         parts = [by_id[id] for id in parcel.ids]
         assert parcel.lane == min(part.lane for part in parts)
         assert parcel.gentle == any(part.gentle for part in parts)
@@ -126,7 +128,7 @@ def test_fold_leaves_one_write_per_record_beside_its_opt_out(given_parcels: list
         for part in parts:
             wanted |= part.write.fields
         assert parcel.write.fields == wanted
-    assert fold(folded) == folded
+    assert merged(writes) == writes
 
 
 def test_gentle_rows_travel_in_small_chunks() -> None:

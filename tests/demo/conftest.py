@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crm_sms.demo.check import Observed, observe
-from crm_sms.demo.expected import Known
+from crm_sms.demo.expected import Story
 from crm_sms.demo.run import Performance, performed
 from crm_sms.demo.stage import Ports
 from crm_sms.demo.truth import texts
@@ -32,11 +32,11 @@ def _deaf(what: str, done: int, total: int | None) -> None:
 
 
 @pytest.fixture(scope="module")
-def known(performance: Performance, observed: Observed) -> Known:
+def story(performance: Performance, observed: Observed) -> Story:
     """What the script says of the texts that were played."""
     stage, played = performance.stage, performance.played
     found = texts(performance.script, played.sids, observed.witness, stage.world.account)
-    return Known(performance.script, stage.ids, found, stage.start)
+    return Story(performance.script, stage.ids, found, stage.start)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import pytest
 
 from crm_sms.demo import check
 from crm_sms.demo.check import CHECKS, Observed, compare, judge
-from crm_sms.demo.expected import Known
+from crm_sms.demo.expected import Story
 from crm_sms.demo.played import Played
 from crm_sms.demo.run import Performance
 from crm_sms.demo.words import Deed
 
 Rows = dict[str, list[dict[str, Any]]]
-Tampering = Callable[[Rows, Known], None]
+Tampering = Callable[[Rows, Story], None]
 
 
 def message(rows: Rows, **wanted: Any) -> dict[str, Any]:
@@ -30,10 +30,10 @@ def task(rows: Rows, start: str = "task:") -> dict[str, Any]:
     return [r for r in rows["Task"] if str(r.get("SMS_Key__c", "")).startswith(start)][-1]
 
 
-def edited(rows: Rows, known: Known, deed: Deed) -> dict[str, Any]:
+def edited(rows: Rows, story: Story, deed: Deed) -> dict[str, Any]:
     """The task or text that a rep worked on."""
-    act = next(act for act in known.script.acts if act.deed is deed)
-    key = known.texts[act.of].key
+    act = next(act for act in story.script.acts if act.deed is deed)
+    key = story.texts[act.of].key
     return next(
         row
         for row in (*rows["Task"], *rows["SMS_Message__c"])
@@ -41,7 +41,7 @@ def edited(rows: Rows, known: Known, deed: Deed) -> dict[str, Any]:
     )
 
 
-def person(rows: Rows, known: Known, *, opted_out: bool) -> dict[str, Any]:
+def person(rows: Rows, story: Story, *, opted_out: bool) -> dict[str, Any]:
     """A contact or lead who said no, or did not."""
     people = (*rows["Contact"], *rows["Lead"])
     return next(row for row in people if bool(row.get("SMS_Opt_Out__c")) is opted_out)
@@ -53,138 +53,138 @@ def drop(rows: Rows, row: dict[str, Any]) -> None:
         held[:] = [one for one in held if one is not row]
 
 
-def remake_deleted(rows: Rows, known: Known) -> None:
+def remake_deleted(rows: Rows, story: Story) -> None:
     """A task that a rep threw away comes back."""
-    act = next(act for act in known.script.acts if act.deed is Deed.DELETE_TASK)
-    rows["Task"].append({"SMS_Key__c": f"task:{known.texts[act.of].key}"})
+    act = next(act for act in story.script.acts if act.deed is Deed.DELETE_TASK)
+    rows["Task"].append({"SMS_Key__c": f"task:{story.texts[act.of].key}"})
 
 
-def foreign_body(rows: Rows, known: Known) -> None:
+def foreign_body(rows: Rows, story: Story) -> None:
     """Somebody's words on somebody else's text."""
-    texts = [t for t in known.texts.values() if t.inbound and t.person and "(" in t.origin.body]
+    texts = [t for t in story.texts.values() if t.inbound and t.person and "(" in t.origin.body]
     message(rows, Message_Key__c=texts[0].key)["Body__c"] = texts[1].origin.body
 
 
 TAMPERINGS: Mapping[str, tuple[str, Tampering]] = {
     "a text is missing": (
         "one_record_per_text",
-        lambda rows, known: drop(rows, message(rows, Status__c="Delivered")),
+        lambda rows, story: drop(rows, message(rows, Status__c="Delivered")),
     ),
     "a text is there twice": (
         "one_record_per_text",
-        lambda rows, known: rows["SMS_Message__c"].append(dict(message(rows))),
+        lambda rows, story: rows["SMS_Message__c"].append(dict(message(rows))),
     ),
     "a text that nobody sent": (
         "one_record_per_text",
-        lambda rows, known: rows["SMS_Message__c"].append({"Message_Key__c": "forged"}),
+        lambda rows, story: rows["SMS_Message__c"].append({"Message_Key__c": "forged"}),
     ),
     "a status by arrival": (
         "statuses",
-        lambda rows, known: message(rows, Status__c="Delivered").update(Status__c="Sent"),
+        lambda rows, story: message(rows, Status__c="Delivered").update(Status__c="Sent"),
     ),
     "an error is forgotten": (
         "statuses",
-        lambda rows, known: message(rows, Status__c="Failed").pop("Error_Class__c"),
+        lambda rows, story: message(rows, Status__c="Failed").pop("Error_Class__c"),
     ),
     "a time": (
         "times",
-        lambda rows, known: message(rows, Status__c="Delivered").update(
+        lambda rows, story: message(rows, Status__c="Delivered").update(
             Delivered_At__c="2026-11-07T00:00:00.000+0000"
         ),
     ),
     "a machine's click": (
         "clicks",
-        lambda rows, known: message(rows, Click_Count__c=0.0).update(Click_Count__c=1.0),
+        lambda rows, story: message(rows, Click_Count__c=0.0).update(Click_Count__c=1.0),
     ),
     "a wrong person": (
         "people_and_owners",
-        lambda rows, known: message(rows).update(Contact__c="003000000000000AAA"),
+        lambda rows, story: message(rows).update(Contact__c="003000000000000AAA"),
     ),
     "a wrong owner": (
         "people_and_owners",
-        lambda rows, known: message(rows).update(OwnerId="005000000000000AAA"),
+        lambda rows, story: message(rows).update(OwnerId="005000000000000AAA"),
     ),
     "a campaign": (
         "senders_words",
-        lambda rows, known: message(rows, Segment__c="trial").update(Campaign__c="other"),
+        lambda rows, story: message(rows, Segment__c="trial").update(Campaign__c="other"),
     ),
     "a body for somebody else": ("bodies", foreign_body),
     "a sum": (
         "roll_ups",
-        lambda rows, known: person(rows, known, opted_out=False).update(SMS_Sent_Count__c=99),
+        lambda rows, story: person(rows, story, opted_out=False).update(SMS_Sent_Count__c=99),
     ),
     "an opportunity's sum": (
         "roll_ups",
-        lambda rows, known: rows["Opportunity"][0].update(SMS_Reply_Count__c=99),
+        lambda rows, story: rows["Opportunity"][0].update(SMS_Reply_Count__c=99),
     ),
     "an opt-out that is not there": (
         "opt_outs",
-        lambda rows, known: person(rows, known, opted_out=True).update(SMS_Opt_Out__c=False),
+        lambda rows, story: person(rows, story, opted_out=True).update(SMS_Opt_Out__c=False),
     ),
     "an opt-out of somebody else": (
         "opt_outs",
-        lambda rows, known: person(rows, known, opted_out=False).update(SMS_Opt_Out__c=True),
+        lambda rows, story: person(rows, story, opted_out=False).update(SMS_Opt_Out__c=True),
     ),
     "a task is missing": (
         "one_task_per_conversation",
-        lambda rows, known: drop(rows, task(rows)),
+        lambda rows, story: drop(rows, task(rows)),
     ),
     "a second task": (
         "one_task_per_conversation",
-        lambda rows, known: rows["Task"].append({"SMS_Key__c": "task:more"}),
+        lambda rows, story: rows["Task"].append({"SMS_Key__c": "task:more"}),
     ),
     "a task for another day": (
         "one_task_per_conversation",
-        lambda rows, known: task(rows).update(ActivityDate="2027-01-01"),
+        lambda rows, story: task(rows).update(ActivityDate="2027-01-01"),
     ),
     "a task without the words": (
         "one_task_per_conversation",
-        lambda rows, known: task(rows).update(Description="nothing"),
+        lambda rows, story: task(rows).update(Description="nothing"),
     ),
-    "an entry is missing": ("timeline", lambda rows, known: drop(rows, task(rows, "entry:"))),
+    "an entry is missing": ("timeline", lambda rows, story: drop(rows, task(rows, "entry:"))),
     "a completed task is open again": (
         "edits_of_reps_stand",
-        lambda rows, known: edited(rows, known, Deed.COMPLETE_TASK).update(Status="Not Started"),
+        lambda rows, story: edited(rows, story, Deed.COMPLETE_TASK).update(Status="Not Started"),
     ),
     "a subject that a rep wrote": (
         "edits_of_reps_stand",
-        lambda rows, known: edited(rows, known, Deed.EDIT_TASK).update(Subject="SMS reply"),
+        lambda rows, story: edited(rows, story, Deed.EDIT_TASK).update(Subject="SMS reply"),
     ),
     "a text that was given away": (
         "edits_of_reps_stand",
-        lambda rows, known: edited(rows, known, Deed.GIVE_TEXT_AWAY).update(
-            OwnerId=known.ids["rep0"]
+        lambda rows, story: edited(rows, story, Deed.GIVE_TEXT_AWAY).update(
+            OwnerId=story.ids["rep0"]
         ),
     ),
     "a deleted task is made again": ("edits_of_reps_stand", remake_deleted),
 }
 
 
-def differences(observed: Observed, known: Known, played: Played) -> set[str]:
+def differences(observed: Observed, story: Story, played: Played) -> set[str]:
     """The checks that do not hold."""
-    return {difference.check for difference in compare(known, observed, played)}
+    return {difference.check for difference in compare(story, observed, played)}
 
 
 def test_the_untouched_result_holds(
-    observed: Observed, known: Known, performance: Performance
+    observed: Observed, story: Story, performance: Performance
 ) -> None:
     """Nothing differs, so that what the other tests find is what they changed."""
-    assert compare(known, observed, performance.played) == []
+    assert compare(story, observed, performance.played) == []
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_a_changed_row_is_found(
-    name: str, observed: Observed, known: Known, performance: Performance
+    name: str, observed: Observed, story: Story, performance: Performance
 ) -> None:
     """One change in the org breaks the check that it concerns, and no other."""
     wanted, tamper = TAMPERINGS[name]
     rows = {object: [dict(row) for row in held] for object, held in observed.rows.items()}
-    tamper(rows, known)
-    assert differences(replace(observed, rows=rows), known, performance.played) == {wanted}
+    tamper(rows, story)
+    assert differences(replace(observed, rows=rows), story, performance.played) == {wanted}
 
 
 def test_what_is_counted_wrongly_is_found(
-    observed: Observed, known: Known, performance: Performance
+    observed: Observed, story: Story, performance: Performance
 ) -> None:
     """Events, repetitions, refusals, triage, what is parked and what waits."""
     counted = observed.counters
@@ -204,15 +204,15 @@ def test_what_is_counted_wrongly_is_found(
     for wanted, changes in cases.items():
         for change in changes:
             seen = replace(observed, **change)
-            assert differences(seen, known, performance.played) == {wanted}
+            assert differences(seen, story, performance.played) == {wanted}
 
 
 def test_a_forged_callback_that_was_let_in_is_found(
-    observed: Observed, known: Known, performance: Performance
+    observed: Observed, story: Story, performance: Performance
 ) -> None:
     """Also if the service counts it as refused."""
     played = replace(performance.played, forged_refused=1)
-    assert differences(observed, known, played) == {"forged_refused"}
+    assert differences(observed, story, played) == {"forged_refused"}
 
 
 def test_every_check_is_tried() -> None:

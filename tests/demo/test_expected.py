@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm_sms.demo.expected import Holds, Known, edits, read, records, thrown_away, unmatched
+from crm_sms.demo.expected import Holds, Story, edits, read, records, thrown_away, unmatched
 from crm_sms.demo.truth import Text
 from crm_sms.demo.words import Act, Deal, Deed, Meaning, Person, Rep, Reply, Script, Sent
 
@@ -50,14 +50,14 @@ def answer(ref: str = "r", hours: float = 1, **fields: Any) -> Text:
     return replace(made, **fields)
 
 
-def known(*texts: Text, acts: tuple[Act, ...] = ()) -> Known:
+def story(*texts: Text, acts: tuple[Act, ...] = ()) -> Story:
     """These texts, and what was done in the CRM."""
-    return Known(replace(SCRIPT, acts=acts), IDS, {text.origin.ref: text for text in texts}, START)
+    return Story(replace(SCRIPT, acts=acts), IDS, {text.origin.ref: text for text in texts}, START)
 
 
 def test_a_text_its_answer_its_entries_and_its_task() -> None:
     """One record per text, an entry for both, one task."""
-    found = records(known(asked(), answer()))
+    found = records(story(asked(), answer()))
     ours = {place for place in found if place[0] in ("SMS_Message__c", "Task")}
     assert ours == {
         ("SMS_Message__c", "t"),
@@ -78,7 +78,7 @@ def test_a_text_its_answer_its_entries_and_its_task() -> None:
 
 def test_a_lead_of_somebody_who_left_goes_to_the_manager() -> None:
     """Without an account or a deal."""
-    found = records(known(answer(person="bob", deal=None)))
+    found = records(story(answer(person="bob", deal=None)))
     text = found["SMS_Message__c", "key-r"]
     assert (text["Lead__c"], text["Contact__c"], text["OwnerId"]) == ("id-bob", None, "id-boss")
     assert found["Task", "task:key-r"]["WhatId"] is None
@@ -89,7 +89,7 @@ def test_sums_are_of_what_left_and_what_came() -> None:
     failed = asked(key="f", sent_at=None, delivered_at=None, replied_at=None)
     failed.origin = replace(failed.origin, ref="f", outcome="failed", error_code=30007)
     clicked = asked(clicks=(at(2), at(3)))
-    found = records(known(clicked, failed, answer()))
+    found = records(story(clicked, failed, answer()))
     ann = found["Contact", "id-ann"]
     assert [ann[f"SMS_{name}_Count__c"] for name in ("Sent", "Reply", "Click")] == [1, 1, 2]
     assert (ann["SMS_Last_Click_At__c"], ann["SMS_Phone_E164__c"]) == (at(3), NUMBER)
@@ -101,14 +101,14 @@ def test_sums_are_of_what_left_and_what_came() -> None:
 
 def test_somebody_without_texts_has_nothing_written() -> None:
     """Not even a zero."""
-    bob = records(known(asked()))["Lead", "id-bob"]
+    bob = records(story(asked()))["Lead", "id-bob"]
     assert bob.pop("SMS_Opt_Out__c") is False
     assert set(bob.values()) == {None}
 
 
 def test_a_no_is_on_everybody_with_the_number_and_makes_no_task() -> None:
     """Contact and lead, whoever of them wrote it."""
-    found = records(known(answer(meaning=Meaning.STOP, body="Stop ")))
+    found = records(story(answer(meaning=Meaning.STOP, body="Stop ")))
     for place in (("Contact", "id-ann"), ("Lead", "id-bob")):
         said = found[place]
         assert (said["SMS_Opt_Out__c"], said["SMS_Opt_Out_At__c"]) == (True, at(1))
@@ -127,7 +127,7 @@ def test_what_reps_did_stands() -> None:
         Act(timedelta(hours=2), Deed.GIVE_TEXT_AWAY, "t", {"OwnerId": "other"}),
         Act(timedelta(hours=30), Deed.DELETE_TASK, "late"),
     )
-    those = known(asked(), answer(), answer("late", 29), acts=acts)
+    those = story(asked(), answer(), answer("late", 29), acts=acts)
     found = records(those)
     task = found["Task", "task:key-r"]
     assert (task["Subject"], task["OwnerId"], task["Status"]) == ("Mine", "id-other", "Not Started")
@@ -141,8 +141,8 @@ def test_a_completed_task_makes_room_for_the_next() -> None:
     """The second answer of a day has a task of its own then."""
     done = Act(timedelta(hours=2), Deed.COMPLETE_TASK, "r", {"Status": "Completed"})
     both = (answer(), answer("again", 3))
-    assert ("Task", "task:key-again") not in records(known(*both))
-    found = records(known(*both, acts=(done,)))
+    assert ("Task", "task:key-again") not in records(story(*both))
+    found = records(story(*both, acts=(done,)))
     assert found["Task", "task:key-r"]["Status"] == "Completed"
     assert found["Task", "task:key-again"]["Status"] == "Not Started"
 
@@ -150,7 +150,7 @@ def test_a_completed_task_makes_room_for_the_next() -> None:
 def test_a_text_without_a_person_is_in_triage_and_nowhere_else() -> None:
     """It has no record, and its reason is counted."""
     nobody = answer(person=None)
-    found = records(known(nobody))
+    found = records(story(nobody))
     assert not [place for place in found if place[0] in ("SMS_Message__c", "Task")]
     reply = Reply("x", timedelta(0), NUMBER, OURS, "Hi", unmatched="shared")
     script = replace(SCRIPT, replies=[reply, replace(reply, ref="y"), replace(reply, unmatched="")])
