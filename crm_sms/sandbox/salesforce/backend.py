@@ -17,6 +17,7 @@ from crm_sms.sandbox.salesforce.calls import Answer, Call, subrequests
 from crm_sms.sandbox.salesforce.desk import Cursor, Desk
 from crm_sms.sandbox.salesforce.fault_deeds import Late, Plan
 from crm_sms.sandbox.salesforce.faults import Faults
+from crm_sms.sandbox.salesforce.jobs import Jobs
 from crm_sms.sandbox.salesforce.org import USERNAME, Org
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused
 from crm_sms.sandbox.salesforce.resources import answer
@@ -47,6 +48,7 @@ class Backend:
         self._lock = threading.RLock()
         self._cursors: OrderedDict[str, Cursor] = OrderedDict()
         self._cursor_numbers = count(1)
+        self._jobs = Jobs()
         self._late: list[tuple[datetime, int, Call, str]] = []
         self._late_numbers = count(1)
         self._recent: deque[datetime] = deque()
@@ -158,6 +160,7 @@ class Backend:
             self.faults.guard(call, path),
             self._cursors,
             self._cursor_numbers,
+            self._jobs,
             self.allowance,
         )
         try:
@@ -220,6 +223,8 @@ def _kind(call: Call) -> str:
             return "query"
         case ("search",):
             return "search"
+        case ("jobs", *_):
+            return "bulk"
         case ("sobjects",) | ("sobjects", _, "describe"):
             return "describe"
         case ("sobjects", *_):

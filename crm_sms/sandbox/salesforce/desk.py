@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call
 from crm_sms.sandbox.salesforce.guard import Guard
+from crm_sms.sandbox.salesforce.jobs import Jobs
 from crm_sms.sandbox.salesforce.org import Org
 from crm_sms.sandbox.salesforce.query import Result
 from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, not_found
@@ -35,6 +36,7 @@ class Desk:
     guard: Guard
     cursors: OrderedDict[str, Cursor] = field(default_factory=OrderedDict)
     numbers: count[int] = field(default_factory=lambda: count(1))
+    jobs: Jobs = field(default_factory=Jobs)
     limits: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def writer(self, call: Call, chunk: int = 1) -> Writer:

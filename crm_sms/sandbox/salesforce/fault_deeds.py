@@ -13,6 +13,10 @@ from crm_sms.sandbox.salesforce.refusals import Refused
 _HTML = (
     "<html><head><title>Error</title></head><body><h1>{status}</h1><p>{message}</p></body></html>"
 )
+MAINTENANCE = "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"
+MAINTENANCE_MESSAGE = (
+    "Updates can't be made during maintenance. Try again when maintenance is complete."
+)
 _EXPIRED = (
     "The users password has expired, you must call SetPassword before attempting any other API "
     "operations"
@@ -76,6 +80,13 @@ def _api_off(rule: Rule, call: Call) -> Found:
     return "instead", _refusal(rule.params["code"], message, status)
 
 
+def _maintenance(rule: Rule, call: Call) -> Found:
+    """Query jobs are not taken; rows are refused one by one, see row_deeds."""
+    if call.path != ("jobs", "query") or call.method != "POST":
+        return None
+    return "instead", _refusal(MAINTENANCE, MAINTENANCE_MESSAGE, 503)
+
+
 def _too_long(rule: Rule, call: Call) -> Found:
     if sum(touch.rows for touch in touches(call)) <= rule.params["rows"]:
         return None
@@ -97,6 +108,7 @@ CALL_DEEDS: Mapping[str, Callable[[Rule, Call], Found]] = {
     "timeout": _timeout,
     "status": _status,
     "api_off": _api_off,
+    "maintenance": _maintenance,
     "too_long": _too_long,
     "expired_token": _expired,
 }

@@ -32,9 +32,17 @@ def run(org: Org, text: str, *, deleted: bool) -> Result:
 
 
 def answer(
-    org: Org, query: syntax.Query, *, deleted: bool = False, among: Sequence[Row] | None = None
+    org: Org,
+    query: syntax.Query,
+    *,
+    deleted: bool = False,
+    patient: bool = False,
+    among: Sequence[Row] | None = None,
 ) -> Result:
-    """The same for a tree; `among` are the only rows to choose from, in their order."""
+    """The same for a tree.
+
+    `among` are the only rows to choose from, in their order. A `patient` query takes its time.
+    """
     obj = org.access.object(query.object)
     if obj is None:
         raise RequestRefused(
@@ -45,7 +53,14 @@ def answer(
         )
     columns = tuple(resolve(org, obj, path, query.text) for path in query.fields)
     _check_doubles(columns)
-    return Result(obj, columns, _rows(org, obj, query, deleted=deleted, among=among))
+    where = Filter(org, obj, query.text)
+    candidates, by_stamp = (
+        _candidates(where, org.tables[obj.name], query.where) if among is None else (among, False)
+    )
+    scanned = None if patient else org.access.setup.scanned
+    seen = _looked_at(org, candidates, scanned)
+    alive = seen if deleted else (row for row in seen if not row.get("IsDeleted"))
+    return Result(obj, columns, _rows(where, query, alive, by_stamp=by_stamp))
 
 
 def _check_doubles(columns: tuple[Column, ...]) -> None:
@@ -57,30 +72,21 @@ def _check_doubles(columns: tuple[Column, ...]) -> None:
 
 
 def _rows(
-    org: Org, obj: SObject, query: syntax.Query, *, deleted: bool, among: Sequence[Row] | None
+    where: Filter, query: syntax.Query, candidates: Iterable[Row], *, by_stamp: bool
 ) -> list[Row]:
-    where = Filter(org, obj, query.text)
     test = None if query.where is None else where.compile(query.where)
     order = [(_sortable(where, item), item) for item in query.order]
-    candidates, by_stamp = (
-        _candidates(where, org.tables[obj.name], query.where) if among is None else (among, False)
-    )
-    passing = (
-        row
-        for row in _looked_at(org, candidates)
-        if (deleted or not row.get("IsDeleted")) and (test is None or test(row))
-    )
+    passing = candidates if test is None else filter(test, candidates)
     stop = None if query.limit is None else query.offset + query.limit
     if not order or (by_stamp and _is_stamp_order(order)):
         return list(islice(passing, query.offset, stop))
     return _ordered(list(passing), order)[query.offset : stop]
 
 
-def _looked_at(org: Org, rows: Iterable[Row]) -> Iterable[Row]:
+def _looked_at(org: Org, rows: Iterable[Row], scanned: int | None) -> Iterable[Row]:
     """The rows that sharing shows, as far as the query comes in its time."""
-    setup = org.access.setup
-    if setup.scanned is not None:
-        rows = _within(setup.scanned, rows)
+    if scanned is not None:
+        rows = _within(scanned, rows)
     if org.access.sees_all():
         return rows
     return (row for row in rows if org.access.sees(row["Id"]))

@@ -26,16 +26,8 @@ def versions() -> list[dict[str, str]]:
 
 def resources(desk: Desk, call: Call) -> Answer:
     """What the version has."""
-    names = ("composite", "limits", "query", "queryAll", "search", "sobjects")
+    names = ("composite", "jobs", "limits", "query", "queryAll", "search", "sobjects")
     return Answer(body={name: f"{call.base}/{name}" for name in names})
-
-
-def limits(desk: Desk, call: Call) -> Answer:
-    """Allowances of the org."""
-    used, most = desk.limits()
-    daily = {"Max": most, "Remaining": max(most - used, 0)}
-    storage = {"Max": 10_240, "Remaining": 10_240}
-    return Answer(body={"DailyApiRequests": daily, "DataStorageMB": storage})
 
 
 def global_describe(desk: Desk, call: Call) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from crm_sms.sandbox.salesforce import collections, paging, records, search
+from crm_sms.sandbox.salesforce import bulk, collections, limits, paging, records, search
 from crm_sms.sandbox.salesforce.calls import Answer, Call
 from crm_sms.sandbox.salesforce.composite import composite
 from crm_sms.sandbox.salesforce.desk import Desk, Resources, dispatch
@@ -17,7 +17,10 @@ def answer(desk: Desk, call: Call) -> Answer:
 
 RESOURCES: Resources = {
     (): {"GET": records.resources},
-    ("limits",): {"GET": records.limits},
+    ("limits",): {"GET": limits.limits},
+    ("jobs", "query"): {"GET": bulk.listed, "POST": bulk.create},
+    ("jobs", "query", None): {"GET": bulk.state, "PATCH": bulk.abort, "DELETE": bulk.delete},
+    ("jobs", "query", None, "results"): {"GET": bulk.results},
     ("query",): {"GET": paging.query},
     ("queryAll",): {"GET": paging.query_all},
     ("search",): {"GET": search.search},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import PREFIX
+from crm_sms.sandbox.salesforce.fault_deeds import MAINTENANCE, MAINTENANCE_MESSAGE
 from crm_sms.sandbox.salesforce.fault_rules import Rule
 from crm_sms.sandbox.salesforce.guard import Write
 from crm_sms.sandbox.salesforce.refusals import ChunkRefused, DuplicatesDetected, Refused
@@ -18,11 +19,7 @@ Deed = Callable[[Sequence[Rule], Write], None]
 
 def _maintenance(rules: Sequence[Rule], write: Write) -> None:
     if any(rule.strike() for rule in rules):
-        raise Refused(
-            "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
-            "Updates can't be made during maintenance. Try again when maintenance is complete.",
-            status=503,
-        )
+        raise Refused(MAINTENANCE, MAINTENANCE_MESSAGE, status=503)
 
 
 def _trigger(rules: Sequence[Rule], write: Write) -> None:

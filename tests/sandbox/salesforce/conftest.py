@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from simple_salesforce import Salesforce as Client
 
 from crm_sms.sandbox.server import Sandbox
 
@@ -107,3 +108,23 @@ def api(sandbox: Sandbox) -> Iterator[Api]:
     it.login()
     yield it
     it.session.close()
+
+
+class PlainHttp(requests.Session):
+    """simple-salesforce knows https only; the sandbox is plain."""
+
+    def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override]
+        return super().request(method, url.replace("https://", "http://"), timeout=10, **more)
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[Client]:
+    """simple-salesforce with a token of the sandbox."""
+    token = api.token().json()
+    with PlainHttp() as session:
+        yield Client(
+            session_id=token["access_token"],
+            instance_url=token["instance_url"],
+            version="66.0",
+            session=session,
+        )

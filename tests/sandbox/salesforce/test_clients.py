@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import requests
-from simple_salesforce import Salesforce as Client
 from simple_salesforce import (
     SalesforceExpiredSession,
     SalesforceGeneralError,
@@ -16,26 +15,6 @@ from simple_salesforce import (
     SalesforceResourceNotFound,
 )
 from simple_salesforce.format import format_external_id, format_soql
-
-
-class PlainHttp(requests.Session):
-    """simple-salesforce knows https only; the sandbox is plain."""
-
-    def request(self, method: str, url: str, **more: Any) -> requests.Response:  # type: ignore[override]
-        return super().request(method, url.replace("https://", "http://"), timeout=10, **more)
-
-
-@pytest.fixture
-def client(api: Any) -> Any:
-    """simple-salesforce with a token of the sandbox."""
-    token = api.token().json()
-    with PlainHttp() as session:
-        yield Client(
-            session_id=token["access_token"],
-            instance_url=token["instance_url"],
-            version="66.0",
-            session=session,
-        )
 
 
 def test_a_record_lives_its_life(client: Any) -> None:
