@@ -248,6 +248,7 @@ def test_every_statement_that_was_sent_is_soql(sent: Sent, shared: Path) -> None
 
 
 VALUES = st.one_of(
+    st.just(""),
     st.booleans(),
     st.integers(-5, 10**6),
     st.floats(-5, 5).filter(lambda value: not value.is_integer()),

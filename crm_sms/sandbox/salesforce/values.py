@@ -30,10 +30,11 @@ _JSON_TOKENS: tuple[tuple[type, str], ...] = (
 
 def stored(field: Field, value: Any) -> Any:
     """`value` as the field keeps it; None clears. Raises Refused with Salesforce's code."""
-    if value is None or value == "":
+    check: Callable[[Field, Any], Any] = _TYPES.get(field.type, _text)
+    # A number is never a text, not an empty one either: the JSON types are those of an org.
+    if value is None or (value == "" and check not in (_number, _int)):
         _check_clearing(field)
         return None
-    check: Callable[[Field, Any], Any] = _TYPES.get(field.type, _text)
     return check(field, value)
 
 
