@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from crm_sms.sandbox.salesforce.clauses import pointer
@@ -66,7 +66,7 @@ def resolve(org: Org, obj: SObject, path: Path, text: str) -> Column:
     if last is None or (at is not _OF_ANY_KIND and last.name not in org.access.fields(at)):
         raise _no_column(path, at, text)
     parents = _climber(org, steps)
-    get = _getter(org, parents, last.name, at) if steps else partial(_get, last.name)
+    get = _getter(org, parents, last.name, at) if steps else methodcaller("get", last.name)
     return Column(path, (*parts, last.name), tuple(steps), last, get, parents)
 
 
@@ -74,10 +74,6 @@ def _leads_on(org: Org, at: SObject, field: Field) -> bool:
     """Whether the user sees the reference, and an object that it leads to."""
     seen = any(org.access.object(name) for name in field.to)
     return seen and field.name in org.access.fields(at)
-
-
-def _get(name: str, row: Row) -> Any:
-    return row.get(name)
 
 
 def _climber(org: Org, steps: list[str]) -> Callable[[Row], list[Row | None]]:

@@ -66,12 +66,17 @@ class Faults:
     def guard(self, call: Call, path: str) -> Guard:
         """Refuses the rows of a call that a row rule strikes."""
         rules = [rule for rule in self.rules if rule.meets_path(call, path)]
-        by_kind = {kind: [rule for rule in rules if rule.kind == kind] for kind in ROW_DEEDS}
+        kinds = {rule.kind for rule in rules}
+        deeds = [
+            (deed, [rule for rule in rules if rule.kind == kind])
+            for kind, deed in ROW_DEEDS.items()
+            if kind in kinds
+        ]
 
         def check(write: Write) -> None:
             name = write.object.name
-            for kind, deed in ROW_DEEDS.items():
-                mine = [one for one in by_kind[kind] if one.match.get("object", name) == name]
+            for deed, of_kind in deeds:
+                mine = [rule for rule in of_kind if rule.match.get("object", name) == name]
                 if mine:
                     deed(mine, write)
 

@@ -50,11 +50,9 @@ class Filter:
         """The test that rows must pass, or RequestRefused."""
         match node:
             case syntax.AllOf(items):
-                tests = [self.compile(item) for item in items]
-                return lambda row: all(test(row) for test in tests)
+                return _all([self.compile(item) for item in items])
             case syntax.AnyOf(items):
-                tests = [self.compile(item) for item in items]
-                return lambda row: any(test(row) for test in tests)
+                return _any([self.compile(item) for item in items])
             case syntax.NotOf(item):
                 inner = self.compile(item)
                 return lambda row: not inner(row)
@@ -112,17 +110,17 @@ class Filter:
         if node.operator == "LIKE":
             return self._like(column, node.literal)
         value = self.value(column, node.literal)
-        get, key = column.get, column.field.key
+        get = _key_of(column)
         if node.operator in ("=", "!="):
             wanted = node.operator == "="
-            return lambda row: (key(get(row)) == value) is wanted
+            return lambda row: (get(row) == value) is wanted
         if column.field.type == "boolean" or value is None:
             raise self._wrong_operator(column)
         test = _ORDERED[node.operator]
 
         def ordered(row: Row) -> bool:
             held = get(row)
-            return held is not None and test(key(held), value)
+            return held is not None and test(held, value)
 
         return ordered
 
@@ -131,8 +129,8 @@ class Filter:
         if column.field.type == "boolean":
             raise self._wrong_operator(column)
         values = {self.value(column, literal) for literal in node.literals}
-        get, key, wanted = column.get, column.field.key, not node.negated
-        return lambda row: (key(get(row)) in values) is wanted
+        get, wanted = _key_of(column), not node.negated
+        return lambda row: (get(row) in values) is wanted
 
     def _like(self, column: Column, literal: syntax.Literal) -> Test:
         if column.field.type in _LITERAL_OF or column.field.type in ("id", "reference"):
@@ -162,6 +160,35 @@ class Filter:
             "INVALID_QUERY_FILTER_OPERATOR",
             f"{place}invalid operator on {column.field.type} field: {column.path}",
         )
+
+
+def _all(tests: list[Test]) -> Test:
+    """AND. Of two, as in the pages of a pull, it is written out: that is several times as fast."""
+    if len(tests) == 2:
+        first, second = tests
+        return lambda row: first(row) and second(row)
+    return lambda row: all(test(row) for test in tests)
+
+
+def _any(tests: list[Test]) -> Test:
+    """OR, in the same way."""
+    if len(tests) == 2:
+        first, second = tests
+        return lambda row: first(row) or second(row)
+    return lambda row: any(test(row) for test in tests)
+
+
+def _key_of(column: Column) -> Callable[[Row], Any]:
+    """What a row holds, as Field.key compares it."""
+    get = column.get
+    if column.field.case_sensitive:
+        return get
+
+    def folded(row: Row) -> Any:
+        held = get(row)
+        return held.casefold() if isinstance(held, str) else held
+
+    return folded
 
 
 def _plain(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -27,6 +28,7 @@ def normalise(text: str) -> str | None:
     return full if len(text) == 15 or full == text else None
 
 
+@lru_cache(maxsize=2**16)  # a write checks the same few ids over and over
 def _with_check(fifteen: str) -> str:
     return fifteen + "".join(_check(fifteen[at : at + 5]) for at in (0, 5, 10))
 

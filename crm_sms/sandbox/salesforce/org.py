@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,9 +33,8 @@ class Org:
 
     def __init__(self, now: Callable[[], datetime], *, bare: bool = False) -> None:
         self._bare = bare
-        self.schema = schema.load(bare=bare)
+        self._know(schema.load(bare=bare), Setup())
         self.tables = {name: Table(obj) for name, obj in self.schema.items()}
-        self.access = Access(self.schema, Setup())
         # Not rolled back: an entry counts only while its record is deleted, which writes it anew.
         self.binned: dict[str, Binned] = {}
         self._now = now
@@ -43,7 +42,6 @@ class Org:
         self._acting: str | None = None
         self._undo: list[tuple[Table, str, Row | None]] = []
         self._numbers = {obj.prefix: count(1) for obj in self.schema.values()}
-        self._by_prefix = {obj.prefix: obj for obj in self.schema.values()}
         self.user_id = ids.make(self.schema["User"].prefix, 1)
         self._first_rows()
         self.commit()
@@ -85,15 +83,22 @@ class Org:
 
     def enable_person_accounts(self) -> None:
         """Gives accounts and contacts the fields of person accounts, for good."""
-        self.schema = schema.load(bare=self._bare, persons=True)
-        self._by_prefix = {obj.prefix: obj for obj in self.schema.values()}
-        self.access = Access(self.schema, self.access.setup)
+        self._know(schema.load(bare=self._bare, persons=True), self.access.setup)
         before, self.tables = self.tables, {}
         for name, obj in self.schema.items():
             table = self.tables[name] = Table(obj)
             extra = {f.name: f.default for f in obj.fields.values() if f.type == "boolean"}
             for row in before[name].rows.values():
                 table.put(extra | row)
+
+    def _know(self, objects: Mapping[str, SObject], setup: Setup) -> None:
+        self.schema = objects
+        self.access = Access(objects, setup)
+        self._by_prefix = {obj.prefix: obj for obj in objects.values()}
+        self._defaults = {
+            name: {f.name: f.default for f in obj.fields.values() if f.default is not None}
+            for name, obj in objects.items()
+        }
 
     def set_up(self, setup: Setup) -> None:
         """Makes the org as an admin has set it up."""
@@ -102,8 +107,7 @@ class Org:
     def fresh(self, obj: SObject) -> Row:
         """A new row with its id, its defaults, an owner and stamps; not stored yet."""
         number = next(self._numbers[obj.prefix])
-        row = {f.name: f.default for f in obj.fields.values() if f.default is not None}
-        row["Id"] = ids.make(obj.prefix, number)
+        row = self._defaults[obj.name] | {"Id": ids.make(obj.prefix, number)}
         if "OwnerId" in obj.fields:
             row["OwnerId"] = self._acting or self.user_id
         if obj.custom:

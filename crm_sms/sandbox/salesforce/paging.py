@@ -55,13 +55,8 @@ def more(desk: Desk, call: Call, locator: str) -> Answer:
 def _page(desk: Desk, call: Call, name: str, cursor: Cursor, start: int) -> Answer:
     result, end = cursor.result, start + cursor.size
     done = end >= len(result.rows)
-    body = {
-        "totalSize": len(result.rows),
-        "done": done,
-        "records": [
-            queries.record(desk.org, result, row, call.base) for row in result.rows[start:end]
-        ],
-    }
+    records = queries.records(desk.org, result, result.rows[start:end], call.base)
+    body = {"totalSize": len(result.rows), "done": done, "records": records}
     if not done:
         body["nextRecordsUrl"] = f"{call.base}/query/{name}-{end}"
     return Answer(body=body)

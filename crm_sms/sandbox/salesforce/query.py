@@ -175,15 +175,21 @@ def _since(where: Filter, node: syntax.Node) -> str | None:
     return None
 
 
-def record(org: Org, result: Result, row: Row, base: str) -> dict[str, Any]:
-    """A row as a query gives it: `attributes`, then the columns, parents nested."""
-    answer: dict[str, Any] = {"attributes": attributes(result.object.name, row["Id"], base)}
-    for column in result.columns:
-        if not column.steps:
-            answer[column.field.name] = column.get(row)
-        else:
+def records(org: Org, result: Result, rows: Iterable[Row], base: str) -> list[dict[str, Any]]:
+    """Rows as a query gives them: `attributes`, then the columns, parents nested."""
+    name = result.object.name
+    plain = [column.field.name for column in result.columns if not column.steps]
+    climbing = [column for column in result.columns if column.steps]
+    answers = []
+    for row in rows:
+        answer: dict[str, Any] = {"attributes": attributes(name, row["Id"], base)}
+        get = row.get
+        for field in plain:
+            answer[field] = get(field)
+        for column in climbing:
             _nest(org, answer, column, row, base)
-    return answer
+        answers.append(answer)
+    return answers
 
 
 def attributes(object_name: str, record_id: str, base: str) -> dict[str, str]:

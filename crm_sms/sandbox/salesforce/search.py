@@ -27,7 +27,7 @@ def search(desk: Desk, call: Call) -> Answer:
         obj = desk.org.access.object(wanted.object)
         found = [] if obj is None or asked.wanted is None else _found(desk.org, obj, asked.wanted)
         result = queries.answer(desk.org, wanted, among=found)
-        records += [queries.record(desk.org, result, row, call.base) for row in result.rows]
+        records += queries.records(desk.org, result, result.rows, call.base)
     return Answer(body={"searchRecords": records[: asked.limit]})
 
 

@@ -265,3 +265,19 @@ class TestPages:
         ]
         assert api("GET", urls[0]).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
         assert api("GET", urls[1]).status_code == 200
+
+
+def test_a_condition_may_be_long(api: Any) -> None:
+    """Two thousand alternatives, and as many that must all hold."""
+    api.people("Contact", {"LastName": "n1999"}, {"LastName": "other"})
+    where = " OR ".join(f"LastName = 'n{n}'" for n in range(2_000))
+    part = {
+        "method": "GET",
+        "url": f"/services/data/v66.0/query?q=SELECT LastName FROM Contact WHERE {where}",
+        "referenceId": "a",
+    }
+    answer = api("POST", "composite", {"compositeRequest": [part]}).json()["compositeResponse"]
+    assert [row["LastName"] for row in answer[0]["body"]["records"]] == ["n1999"]
+    part["url"] = part["url"].replace(" OR ", " AND ").replace("=", "!=").replace("?q!=", "?q=")
+    answer = api("POST", "composite", {"compositeRequest": [part]}).json()["compositeResponse"]
+    assert [row["LastName"] for row in answer[0]["body"]["records"]] == ["other"]
