@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_sms.cli.installation import installation
+from crm_sms.cli.plan_calls import plan_calls
 from crm_sms.cli.screen import PARKED, AsJson, answer, table
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ def plan(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write what an admin deploys to this folder."),
     ] = None,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="Say what a day of texts will cost, with --volume.")
+    ] = False,
+    volume: Annotated[
+        str | None, typer.Option("--volume", metavar="N/day", help="How many texts are sent.")
+    ] = None,
     crm: Annotated[
         str | None, typer.Option("--crm", metavar="NAME", help="Which CRM, if there are several.")
     ] = None,
@@ -36,21 +44,40 @@ def plan(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the project that brings a CRM the fields of the mapping in use.
+    """Before texts go to a CRM: write the project that brings it our fields, or count its calls.
 
-    Ends with 3 if the mapping names a field that the project has to leave out.
+    Ends with 3 if the mapping names a field that the project has to leave out, or if the calls do
+    not fit the CRM's quota.
     """
-    if out is None:
-        raise typer.BadParameter("name the folder to write to", param_hint="--out")
+    if (out is None) is not calls:
+        raise typer.BadParameter("name a folder with --out, or ask for --calls")
+    texts_a_day = _texts_a_day(volume) if calls else None
+    with installation(ctx, any_schema=True) as app:
+        name = _chosen(app, crm)
+        if out is not None:
+            left = _project(app, name, out, force, as_json)
+        else:
+            left = plan_calls(app, name, texts_a_day or 0.0, as_json)
+    if left:
+        raise typer.Exit(PARKED)
+
+
+def _project(app: App, name: str, out: Path, force: bool, as_json: bool) -> bool:
+    """Whether something was left out."""
     from crm_sms.bootstrap import project
     from crm_sms.use_cases.install_plan import write_project
 
-    with installation(ctx, any_schema=True) as app:
-        name = _chosen(app, crm)
-        done = write_project(project(app, name), out.absolute(), force=force)
+    done = write_project(project(app, name), out.absolute(), force=force)
     answer(_document(name, done), as_json, lambda: _shown(done))
-    if done.left_out:
-        raise typer.Exit(PARKED)
+    return bool(done.left_out)
+
+
+def _texts_a_day(volume: str | None) -> float:
+    """`20000/day`; commas and underscores may part thousands."""
+    found = re.fullmatch(r"(\d[\d,_]*)/day", volume or "")
+    if found is None:
+        raise typer.BadParameter("say how many texts, as in 20000/day", param_hint="--volume")
+    return float(re.sub("[,_]", "", found[1]))
 
 
 def _chosen(app: App, crm: str | None) -> str:

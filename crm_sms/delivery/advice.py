@@ -58,7 +58,7 @@ class Day:
 def judge(day: Day, quota: Usage) -> Judgement:
     """Hold a day against a quota, of which `used` are the calls of others."""
     plain = day.forecast
-    if stretch(_with(quota, plain.calls)) <= 1.0:
+    if _fits(day, quota):
         return Judgement(Fit.FITS, plain)
     grown = settled(day.streams, day.windows, day.upkeep, day.limits, quota)
     is_open = quota.used + grown.calls < (1 - day.windows.reserve) * quota.limit
@@ -106,13 +106,32 @@ _KNOBS = (
 
 
 def _eased(day: Day, quota: Usage) -> tuple[tuple[Change, ...], float | None]:
-    """Double whatever costs most until windows stay as they are set; nothing if that never is."""
+    """Double whatever costs most until windows stay as they are set, then take back what was not
+    needed, tasks first; nothing if it never fits."""
     eased = day
-    while stretch(_with(quota, (found := eased.forecast).calls)) > 1.0:
+    while not _fits(eased, quota):
+        found = eased.forecast
         left = [one for one in _KNOBS if one.get(eased) < one.most_s and one.calls(found) > 0]
         if not left:
             return (), None
         costly = max(left, key=lambda one: one.calls(found))
         eased = costly.put(eased, min(costly.most_s, max(1.0, 2 * costly.get(eased))))
+    for knob in _KNOBS:
+        eased = _least(knob, knob.get(day), eased, quota)
     changed = (one for one in _KNOBS if one.get(eased) != one.get(day))
     return tuple(Change(one.setting, one.get(eased)) for one in changed), eased.forecast.calls
+
+
+def _least(knob: _Knob, low: float, eased: Day, quota: Usage) -> Day:
+    """With as few seconds of this setting, from `low` on, as still fit, to a second."""
+    if _fits(unchanged := knob.put(eased, low), quota):
+        return unchanged
+    high = knob.get(eased)
+    while high - low > 1:
+        middle = float(round((low + high) / 2))  # lies between them, as they are so far apart
+        low, high = (low, middle) if _fits(knob.put(eased, middle), quota) else (middle, high)
+    return knob.put(eased, high)
+
+
+def _fits(day: Day, quota: Usage) -> bool:
+    return stretch(_with(quota, day.forecast.calls)) <= 1.0

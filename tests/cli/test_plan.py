@@ -1,4 +1,4 @@
-"""`crm-sms plan`: what an admin deploys, written to a folder."""
+"""`crm-sms plan`: what an admin deploys, written to a folder; what a day of texts will cost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crm_sms.admin_files import shipped
+from crm_sms.testing.world import World
 
 TEXT = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
 
@@ -99,3 +100,63 @@ def test_an_adapter_without_an_installer_says_what_to_do(
 def test_without_anything_to_do_it_is_wrong_usage(anywhere: Any, folder: Path) -> None:
     """Nothing is guessed."""
     assert anywhere("--folder", folder, "plan").code == 2
+
+
+def test_calls_are_foreseen_before_anything_is_set_up(anywhere: Any, folder: Path) -> None:
+    """Whether they fit is unknown without a CRM to ask, and why is said."""
+    plan = ("--folder", folder, "plan", "--calls", "--volume", "20,000/day")
+    answer = anywhere(*plan, "--json")
+    assert answer.code == 0
+    assert answer.json["texts_a_day"] == 20_000
+    assert (answer.json["fit"], answer.json["quota"]) == ("unknown", None)
+    assert "client_id" in answer.json["quota_unknown"]
+    assert answer.json["mix"]["counted_from"] == 0
+    assert answer.json["storage_mb_a_month"] > 0
+    total = sum(answer.json["by_kind"].values())
+    assert answer.json["calls_a_day"] == pytest.approx(total, abs=2)
+    assert sum(answer.json["by_lane"].values()) == pytest.approx(
+        answer.json["by_kind"]["write"], abs=2
+    )
+    assert "is unknown" in anywhere(*plan).out
+
+
+def test_calls_are_held_against_the_quota(crm_sms: Any, world: World) -> None:
+    """Which the org tells; what of it is kept for opt-outs too."""
+    world.fault("quota", limit=100_000, remaining=90_000)
+    answer = crm_sms("plan", "--calls", "--volume", "20000/day", "--json")
+    assert answer.code == 0
+    assert answer.json["fit"] == "fits"
+    assert answer.json["quota"]["limit"] == 100_000
+    assert answer.json["quota"]["used_by_others"] == pytest.approx(10_000, abs=5)
+    assert answer.json["kept_for_opt_outs"] == 5_000
+    assert answer.json["storage_full_after_months"] > 0
+    assert "it fits" in crm_sms("plan", "--calls", "--volume", "20000/day").out
+
+
+def test_a_quota_that_is_too_small_names_the_setting_to_change(crm_sms: Any, world: World) -> None:
+    """Slower is fine; too much ends with 3."""
+    world.fault("quota", limit=15_000, remaining=15_000)
+    slower = crm_sms("plan", "--calls", "--volume", "20000/day", "--json")
+    assert (slower.code, slower.json["fit"]) == (0, "slower")
+    assert slower.json["changes"]["windows.tasks"] > 1
+    assert slower.json["calls_a_day_with_changes"] <= 7_500
+    assert slower.json["windows_stretched"] > 1
+    much = crm_sms("plan", "--calls", "--volume", "200000/day")
+    assert much.code == 3
+    assert "it does not fit" in much.out
+    assert "→ set windows.tasks = " in much.out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--calls"],
+        ["--calls", "--volume", "many"],
+        ["--calls", "--volume", "20000"],
+        ["--calls", "--volume", "1/day", "--out", "sf"],
+    ],
+    ids=" ".join,
+)
+def test_a_volume_must_be_said_plainly(anywhere: Any, folder: Path, args: list[str]) -> None:
+    """So many texts a day, and nothing else at once."""
+    assert anywhere("--folder", folder, "plan", *args).code == 2

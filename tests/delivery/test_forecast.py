@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -177,6 +178,18 @@ def test_the_setting_that_costs_most_is_named() -> None:
     eased = judge(of(200_000, Windows(tasks=2)), Usage(0, 100_000))
     assert eased.fit is Fit.FITS
     assert eased.day.calls == pytest.approx(found.calls_then or 0)
+
+
+@given(texts=volumes, windows=windows_, limit=st.integers(1_000, 50_000))
+def test_what_is_advised_is_enough(texts: float, windows: Windows, limit: int) -> None:
+    """With the changes the day fits, whatever was set before."""
+    found = judge(of(texts, windows), Usage(0, limit))
+    changed = {change.setting: change.seconds for change in found.changes}
+    names = {name: changed.get(f"windows.{name}") for name in ("tasks", "timeline", "roll_ups")}
+    eased = replace(windows, **{name: to for name, to in names.items() if to is not None})
+    upkeep = replace(UPKEEP, sync_s=changed.get("worker.sync_s", UPKEEP.sync_s))
+    again = judge(Day(day(texts), eased, upkeep, LIMITS), Usage(0, limit))
+    assert again.fit is Fit.FITS or found.changes == ()
 
 
 def test_pulls_may_be_what_costs_most() -> None:
