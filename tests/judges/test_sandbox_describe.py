@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from crm_sms.sandbox.salesforce import describe, schema
+from crm_sms.sandbox.salesforce import describe, fault_rules, schema, setup
 from crm_sms.sandbox.salesforce.calls import Call
 from crm_sms.sandbox.salesforce.desk import Desk
 from crm_sms.sandbox.salesforce.org import Org
@@ -19,6 +20,7 @@ from crm_sms.sandbox.salesforce.resources import answer
 
 pytestmark = pytest.mark.judges
 
+README = resources.files("crm_sms.sandbox.salesforce").joinpath("README.md").read_text("utf-8")
 #: Fields that the recorded org hides by field-level security.
 HIDDEN_THERE = {"DoNotCall", "HasOptedOutOfEmail", "HasOptedOutOfFax"}
 COMPARED = (
@@ -59,6 +61,19 @@ def test_standard_fields_are_those_of_an_org(name: str, recorded: Any) -> None:
         if (name, field["name"], key) not in KNOWN and field[key] != real[field["name"]][key]
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["Contact", "Lead", "Account"])
+def test_the_rule_in_the_readme_makes_that_org(name: str, recorded: Any) -> None:
+    """With it switched on, no standard field is described that the recorded org does not show."""
+    org = Org(lambda: datetime(2026, 3, 2, tzinfo=UTC))
+    rule = next(line for line in README.splitlines() if line.startswith('{"kind": "hidden"'))
+    org.set_up(setup.read(org.schema, [fault_rules.read(1, json.loads(rule))]))
+    desk = Desk(org, lambda write: None)
+    described = answer(desk, Call("GET", "v66.0", ("sobjects", name, "describe"))).body["fields"]
+    shown = {field["name"] for field in described if not field["name"].startswith("SMS_")}
+    assert len(shown) > 20
+    assert shown - {field["name"] for field in recorded(name)["fields"]} == set()
 
 
 @pytest.mark.parametrize("name", ["Contact", "Lead", "Account"])

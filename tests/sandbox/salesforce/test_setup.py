@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -260,6 +262,18 @@ class TestFields:
         rows = [{"type": "SMS_Message__c", "Status__c": value} for value in ("Out", "Sent")]
         first, second = outcomes(api.collection("POST", *rows))
         assert (first, second.startswith(code)) == ("ok", True)
+
+
+def test_an_org_that_hides_the_standard_opt_outs(api: Any) -> None:
+    """The README's rule: they are in no describe and no query, ours are."""
+    text = resources.files("crm_sms.sandbox.salesforce").joinpath("README.md").read_text("utf-8")
+    line = next(line for line in text.splitlines() if line.startswith('{"kind": "hidden"'))
+    api.fault(**json.loads(line))
+    for name in ("Contact", "Lead"):
+        fields = {one["name"] for one in api("GET", f"sobjects/{name}/describe").json()["fields"]}
+        assert not fields & {"DoNotCall", "HasOptedOutOfEmail", "HasOptedOutOfFax"}
+        assert "SMS_Opt_Out__c" in fields
+        assert api.refused(f"SELECT DoNotCall FROM {name}")[0] == "INVALID_FIELD"
 
 
 class TestAccess:
