@@ -30,7 +30,8 @@ class Row:
     `crm_id` is set if we know the record to exist; `written` are the fingerprints of the values
     that the CRM confirmed. `sent` are, by field, those of the values that requests without a clear
     outcome may have written; `maybe` says that there was such a request. With `rewrite`, every
-    field that is ours is written again, whatever was confirmed.
+    field that is ours is written again, whatever was confirmed. `left_out` are fields that the
+    record went without when it was made: they may be filled yet, if they are empty.
     """
 
     object: str
@@ -44,6 +45,7 @@ class Row:
     sent: Mapping[str, Collection[str]] = field(default_factory=dict)
     maybe: bool = False
     rewrite: bool = False
+    left_out: Collection[str] = ()
 
     @property
     def exists(self) -> bool | None:
@@ -97,6 +99,8 @@ def must_look(row: Row) -> list[str] | None:
 
 
 def _needs_look(row: Row, name: str, desired: DesiredField) -> bool:
+    if desired.rule is WriteRule.ONCE:
+        return name in row.left_out
     if desired.rule not in _LOOK_FIRST:
         return False
     return _differs(row, name, desired) or row.maybe or row.rewrite
@@ -143,8 +147,6 @@ def sent_with(row: Row, values: Mapping[str, Scalar]) -> dict[str, list[str]]:
 
 
 def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None) -> bool:
-    if desired.rule is WriteRule.ONCE:
-        return False
     if desired.rule is WriteRule.ALWAYS:
         return row.maybe or row.rewrite or _differs(row, name, desired)
     if found is None or not _needs_look(row, name, desired):
@@ -152,7 +154,7 @@ def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None)
     current = found.fields.get(name)
     if current == desired.value:
         return False
-    if desired.rule is WriteRule.IF_EMPTY:
+    if desired.rule in (WriteRule.IF_EMPTY, WriteRule.ONCE):
         return current in _EMPTY
     return row.fingerprint(current) in _ours(row, name)
 

@@ -13,10 +13,12 @@ from crm_sms.ledger.tables import crm_records
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What we know of a record in the CRM: its id, and fingerprints of what we wrote, by field."""
+    """What we know of a record in the CRM: its id, fingerprints of what we wrote, by field, and the
+    fields it went without, as the CRM did not take them."""
 
     crm_id: str
     written: Mapping[str, str]
+    left_out: frozenset[str] = frozenset()
 
 
 def known_records(
@@ -24,7 +26,7 @@ def known_records(
 ) -> dict[tuple[str, str], Known]:
     """By (object, key), for those that we have written before."""
     return {
-        (row.object, row.key): Known(row.crm_id, row.written)
+        (row.object, row.key): Known(row.crm_id, row.written, frozenset(row.left_out or ()))
         for object_name, keys in by_object(places).items()
         for row in connection.execute(
             _KNOWN, {"crm": crm, "object": object_name, "wanted": list(keys)}
@@ -61,6 +63,7 @@ def remember(
             "key": key,
             "crm_id": known.crm_id,
             "written": dict(known.written),
+            "left_out": sorted(known.left_out) or None,
         }
         for (object_name, key), known in records.items()
     ]

@@ -37,6 +37,25 @@ _MATCHES = select(matches).where(
 )
 
 
+def due_to(connection: Connection, crm: str, keys: Collection[str]) -> set[int]:
+    """Messages that, planned again, plan the records with these keys in one CRM: a text's own, and
+    one of the texts of each person and opportunity."""
+    values = {"crm": crm, "wanted": list(keys)}
+    found = [connection.execute(query, values).scalars() for query in _DUE_TO] if keys else []
+    return {id for ids in found for id in ids}
+
+
+_DUE_TO = (
+    select(messages.c.id).where(messages.c.key.in_(_WANTED)),
+    *(
+        select(func.min(matches.c.message_id))
+        .where(matches.c.crm == bindparam("crm"), whose.in_(_WANTED))
+        .group_by(whose)
+        for whose in (matches.c.person_id, matches.c.opportunity_id)
+    ),
+)
+
+
 def store_matches(ledger: Ledger, connection: Connection, found: Sequence[Match]) -> None:
     """Insert or replace matches."""
     rows = [{name: getattr(match, name) for name in Match.__slots__} for match in found]

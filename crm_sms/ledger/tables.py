@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 
@@ -329,8 +330,18 @@ crm_records = Table(
     Column("key", String, primary_key=True, index=True),
     Column("crm_id", String, nullable=False),
     Column("written", JSON, nullable=False),
+    Column("left_out", JSON(none_as_null=True)),
+    Index(
+        "ix_crm_records_left_out",
+        "crm",
+        "object",
+        "key",
+        sqlite_where=text("left_out IS NOT NULL"),
+        postgresql_where=text("left_out IS NOT NULL"),
+    ),
 )
-"""What we know of records in the CRM: the id, and the values we last wrote."""
+"""What we know of records in the CRM: the id, the values we last wrote, and which fields they went
+without."""
 
 requests = Table(
     "requests",

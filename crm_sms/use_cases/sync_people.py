@@ -14,6 +14,7 @@ from crm_sms.clock import Clock
 from crm_sms.errors import AccessRefused
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
+from crm_sms.ledger.left_out import left_out
 from crm_sms.ledger.matched import said_by
 from crm_sms.ledger.mirror_pages import (
     Learnt,
@@ -42,6 +43,7 @@ from crm_sms.records import (
     Person,
     Pull,
 )
+from crm_sms.use_cases.descriptions import described
 from crm_sms.use_cases.process.opt_outs import opted_out
 from crm_sms.use_cases.process.words import Planner
 
@@ -101,9 +103,20 @@ def sync_people(
             if not report.rows:  # then it is our user that is refused, and the rest would be too
                 raise
             refused.append(f"{name}: {error}")
+    _look_for_fields(syncing)
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
+
+
+def _look_for_fields(syncing: Syncing) -> None:
+    """Where records went without a field, see whether the CRM has it by now, also while nothing
+    waits to be written; `process` fills it then."""
+    ledger, crm = syncing.ledger, syncing.planner.crm
+    with ledger.read() as connection:
+        objects = left_out(connection, crm).keys()
+    if objects:
+        described(ledger, crm, syncing.crm, objects, syncing.clock())
 
 
 def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:

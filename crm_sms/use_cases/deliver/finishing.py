@@ -11,10 +11,11 @@ from crm_sms.delivery.throttle import Throttle
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.claims import Turn, held, release, settle
 from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.left_out import note_left_out
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.requests import close_request
 from crm_sms.ledger.throttles import put_throttle
-from crm_sms.records import Verdict
+from crm_sms.records import FieldDescription, Verdict
 from crm_sms.use_cases.deliver.preparing import Work
 from crm_sms.use_cases.deliver.words import Delivery
 
@@ -46,6 +47,7 @@ def finish(
         settle(connection, turn.holder, settled)
         release(connection, turn.holder, [row.id for row in left])
         remember(ledger, connection, delivery.name, _confirmed(ledger, settled, work, known))
+        note_left_out(ledger, connection, delivery.name, _left_out(settled, work))
         throttle = replace(throttle, until=until, why=why)
         put_throttle(ledger, connection, delivery.name, throttle)
         close_request(connection, turn.holder, calls, [one.verdict for _, one in settled], now)
@@ -77,5 +79,23 @@ def _confirmed(
         before = confirmed.get(row.place) or known.get(row.place)
         sent = {} if row.create_only else work.fields.get(row.id, {})
         new = {name: ledger.fingerprint(value) for name, value in sent.items()}
-        confirmed[row.place] = Known(crm_id, {**(before.written if before else {}), **new})
+        left_out = frozenset() if row.create_only else _lacks(row, work, before)
+        confirmed[row.place] = Known(
+            crm_id, {**(before.written if before else {}), **new}, left_out
+        )
     return confirmed
+
+
+def _lacks(row: OutboxRow, work: Work, before: Known | None) -> frozenset[str]:
+    """The fields that the record goes without after this row; other lanes have their own."""
+    others = before.left_out - row.fields.keys() if before else frozenset()
+    return others | work.left_out.get(row.id, {}).keys()
+
+
+def _left_out(settled: Settled, work: Work) -> dict[str, dict[str, FieldDescription | None]]:
+    """By object, the fields that rows went without which are done, as the CRM describes them."""
+    found: dict[str, dict[str, FieldDescription | None]] = {}
+    for row, one in settled:
+        if one.verdict is Verdict.DONE and not row.create_only:
+            found.setdefault(row.object, {}).update(work.left_out.get(row.id, {}))
+    return found

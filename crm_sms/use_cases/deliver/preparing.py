@@ -16,6 +16,7 @@ from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.crm_records import Known, known_records
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import (
+    FieldDescription,
     Found,
     ObjectDescription,
     Op,
@@ -47,11 +48,13 @@ class Prepared:
 
 @dataclass(slots=True)
 class Work:
-    """What one request has come to: what to send, and what is settled already."""
+    """What one request has come to: what to send, and what is settled already. `left_out` are, by
+    row, the fields that it goes without, as the CRM describes them."""
 
     parcels: list[Parcel] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     fields: dict[int, Mapping[str, Scalar]] = field(default_factory=dict)
+    left_out: dict[int, Mapping[str, FieldDescription | None]] = field(default_factory=dict)
 
 
 def ready_first(prepared: list[Prepared]) -> list[Prepared]:
@@ -117,6 +120,7 @@ def _fitted(
         fingerprint=fingerprint,
         crm_id=before.crm_id if before else None,
         written=before.written if before else {},
+        left_out=before.left_out if before else (),
         sent=claimed.sent,
         maybe=claimed.maybe,
         rewrite=bool(claimed.rewrite_at and claimed.rewrite_at <= now),
@@ -157,6 +161,8 @@ def decide(
         number = one.claimed.id
         decided, omitted = _decided(one, found.get(number))
         left_out.setdefault(one.row.object, {}).update(omitted)
+        seen = one.description.fields if one.description else {}
+        work.left_out[number] = {name: seen.get(name) for name in omitted}
         if isinstance(decided, Outcome):
             work.outcomes[number] = decided
         else:

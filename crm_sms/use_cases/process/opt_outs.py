@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from crm_sms.ledger import Ledger, mirror
+from crm_sms.ledger import Ledger, mirror, outbox
 from crm_sms.ledger.matched import opt_out_events, opt_out_of, opt_outs
 from crm_sms.mapping.facts import OptOut
 from crm_sms.plan import plan_person
 from crm_sms.records import Person
 from crm_sms.use_cases.process.desk import Desk
-from crm_sms.use_cases.process.words import LoadedText
+from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
 
 
 def plan_opt_outs(
@@ -44,3 +44,14 @@ def opted_out(
     said = opt_outs(ledger, connection, numbers)
     judged = ((p, opt_out_of([phone.raw for phone in p.phones], said)) for p in people.values())
     return [(person, no) for person, no in judged if no]
+
+
+def opt_out_again(
+    processing: Processing, planner: Planner, connection: Connection, person_ids: Collection[str]
+) -> None:
+    """Plan the opt-outs of these people, as far as they said no, from what they hold now: due to no
+    message, as those are that a pull asked for."""
+    for person, no in opted_out(processing.ledger, planner.crm, connection, person_ids):
+        plan = plan_person(planner.mapping, planner.crm, person, opt_out=no)
+        wanted = [(record, None) for record in plan.records]
+        outbox.put(processing.ledger, connection, wanted, processing.clock(), planner.windows)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from crm_sms.ledger import inbox, outbox
+from crm_sms.ledger import inbox
 from crm_sms.ledger.notes import note, put_note
-from crm_sms.ledger.planned import PlannedRow, planned_after, withdraw
+from crm_sms.ledger.planned import planned_after, withdraw
 from crm_sms.ledger.texts import stored_after
-from crm_sms.plan import plan_person
 from crm_sms.records import Lane
-from crm_sms.use_cases.process.opt_outs import opted_out
+from crm_sms.use_cases.process.filling import fill
+from crm_sms.use_cases.process.opt_outs import opt_out_again
 from crm_sms.use_cases.process.words import Planner, Processing
 
 log = structlog.get_logger(__name__)
@@ -26,13 +25,16 @@ _ROWS = 500
 def replan(processing: Processing) -> int:
     """Have every waiting and parked row planned anew if the mapping or the rules for tasks changed
     since it was planned, and every text that is older than a CRM's place in the settings planned
-    for that CRM; how many rows and texts that were.
+    for that CRM; and every record that went without a field which the CRM shows by now. How many
+    rows, texts and records that were.
 
     Rows that no request has carried yet are withdrawn, since the new mapping may not want them at
     all; the others keep what may be in the CRM already, and take the new fields. Safe to repeat
     and to cut off: it goes on where it was.
     """
-    return sum(_replan(processing, planner) for planner in processing.planners)
+    return sum(
+        _replan(processing, planner) + fill(processing, planner) for planner in processing.planners
+    )
 
 
 def _replan(processing: Processing, planner: Planner) -> int:
@@ -105,18 +107,9 @@ def _slice(
         messages = {row.message_id for row in rows if row.message_id is not None}
         withdraw(connection, [row.id for row in rows if row.message_id is not None])
         inbox.put_back(ledger, connection, messages, processing.clock())
-        _opt_outs(processing, planner, connection, rows)
+        # Opt-outs that a pull asked for are due to no message.
+        alone = [row.key for row in rows if row.message_id is None and row.lane is Lane.OPT_OUT]
+        opt_out_again(processing, planner, connection, alone)
         last = rows[-1].id if len(rows) == _ROWS else None
         put_note(ledger, connection, name, _state(planner, last))
     return last, len(rows)
-
-
-def _opt_outs(
-    processing: Processing, planner: Planner, connection: Connection, rows: Sequence[PlannedRow]
-) -> None:
-    """Opt-outs that a pull asked for are due to no message: they are planned from the person."""
-    ids = [row.key for row in rows if row.message_id is None and row.lane == Lane.OPT_OUT]
-    for person, no in opted_out(processing.ledger, planner.crm, connection, ids):
-        plan = plan_person(planner.mapping, planner.crm, person, opt_out=no)
-        wanted = [(record, None) for record in plan.records]
-        outbox.put(processing.ledger, connection, wanted, processing.clock(), planner.windows)

@@ -46,10 +46,18 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("crm_id", sa.String(), nullable=False),
         sa.Column("written", sa.JSON(), nullable=False),
+        sa.Column("left_out", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("crm", "object", "key", name=op.f("pk_crm_records")),
     )
     with op.batch_alter_table("crm_records", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_crm_records_key"), ["key"], unique=False)
+        batch_op.create_index(
+            "ix_crm_records_left_out",
+            ["crm", "object", "key"],
+            unique=False,
+            sqlite_where=sa.text("left_out IS NOT NULL"),
+            postgresql_where=sa.text("left_out IS NOT NULL"),
+        )
 
     op.create_table(
         "events",
