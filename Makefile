@@ -5,7 +5,7 @@ BIN := .venv/bin
 NODE_JUDGES := tests/judges/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges browser lint wheel-test
+.PHONY: help demo test judges browser slow lint wheel-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -14,7 +14,7 @@ demo: .venv/installed ## play the main job against the local sandbox
 	@$(BIN)/crm-sms demo
 
 test: .venv/installed ## the tests; needs neither Node nor a browser
-	@echo "==> tests (left out: judges, see 'make judges'; browser, see 'make browser'; slow)"
+	@echo "==> tests (left out: judges, see 'make judges'; browser, see 'make browser'; long runs, see 'make slow')"
 	@$(BIN)/python -m pytest -n 2
 
 judges: .venv/installed ## hold us against what others describe; needs Node 18 and ../shared
@@ -27,6 +27,10 @@ judges: .venv/installed ## hold us against what others describe; needs Node 18 a
 browser: .venv/installed ## the pages in a headless Chromium
 	@echo "==> tests in a browser"
 	@$(BIN)/python -m pytest -m browser --no-skips
+
+slow: .venv/installed ## the long runs, such as played hours; takes many minutes
+	@echo "==> long runs"
+	@$(BIN)/python -m pytest -m slow --no-skips
 
 lint: .venv/installed ## ruff, mypy --strict, import rules
 	@echo "==> lint"

@@ -168,9 +168,12 @@ def _security(files: Files, objects: Mapping[str, SObject]) -> list[dict[str, An
     covered |= {
         f"{obj.name}.{name}" for obj in objects.values() for name in obj.fields if "__c" in name
     }
-    rights = children(files[f"{SETS}SMS_Integration.permissionset-meta.xml"], "objectPermissions")
-    edited = {one["object"] for one in rights if one["allowEdit"] == "true"}
-    seen = {one["object"] for one in rights if one["allowRead"] == "true"}
+    text = files[f"{SETS}SMS_Integration.permissionset-meta.xml"]
+    rights = children(text, "objectPermissions")
+    users = {one["name"] for one in children(text, "userPermissions") if one["enabled"] == "true"}
+    tasks = {"Task"} if "EditTask" in users else set()
+    edited = {one["object"] for one in rights if one["allowEdit"] == "true"} | tasks
+    seen = {one["object"] for one in rights if one["allowRead"] == "true"} | {"Task"}
     people = {name for name in objects if name.endswith("__c")}
     governed = people | {"Account", "Contact", "Lead", "Opportunity"}
     return [
