@@ -40,9 +40,9 @@ class Salesforce:
         return self._backend.stats()
 
     def seed(self, payload: Any) -> dict[str, Any]:
-        """Does what somebody in the org does: create, update, delete, merge, convert.
+        """Does what somebody in the org does: edit, delete and restore, merge, convert.
 
-        `payload` is an operation or a list of them, as life.run takes them; `results` of the
+        `payload` is an operation or a list of them, as README.md tells them; `results` of the
         answer has their ids. Raises Refused, and then none of it is done.
         """
         return self._backend.seed(payload)

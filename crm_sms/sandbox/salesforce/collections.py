@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
 from crm_sms.sandbox.salesforce.calls import Answer, Call
+from crm_sms.sandbox.salesforce.chunks import Chunks, chunked, run
 from crm_sms.sandbox.salesforce.desk import Desk, flag, json_object
 from crm_sms.sandbox.salesforce.ids import normalise
 from crm_sms.sandbox.salesforce.records import as_record, external_field, find_to_upsert, put
-from crm_sms.sandbox.salesforce.refusals import (
-    ChunkRefused,
-    Refused,
-    RequestRefused,
-    no_such_column,
-)
+from crm_sms.sandbox.salesforce.refusals import Refused, RequestRefused, no_such_column
 from crm_sms.sandbox.salesforce.schema import Field, SObject
 from crm_sms.sandbox.salesforce.writing import Writer
 
@@ -25,9 +20,6 @@ MAX_ROWS = 200
 MAX_READ = 2_000
 MAX_CHUNKS = 10
 """Runs of rows of one type that a request may hold."""
-
-Job = Callable[[], dict[str, Any]]
-"""Writes one row and says how it went, or raises Refused."""
 
 
 def create(desk: Desk, call: Call) -> Answer:
@@ -69,7 +61,7 @@ def delete(desk: Desk, call: Call) -> Answer:
             raise Refused("MALFORMED_ID", f"malformed id {record_id}", ["Id"])
         return _done(writer.delete(obj, record_id))
 
-    chunks = _chunks(desk, call, bin_it, ids, lambda record_id: record_id[:3])
+    chunks = chunked(desk, call, bin_it, ids, lambda record_id: record_id[:3])
     all_or_none = call.params.get("allOrNone", "false") == "true"
     return Answer(body=run(desk, chunks, all_or_none=all_or_none))
 
@@ -138,75 +130,16 @@ def _read_one(
     return as_record(obj, row, fields, base)
 
 
-def run(desk: Desk, chunks: Iterable[list[Job]], *, all_or_none: bool) -> list[dict[str, Any]]:
-    """Does the jobs in order; with `all_or_none` one refusal undoes the rest."""
-    mark = desk.org.mark()
-    results = [result for jobs in chunks for result in _run_chunk(desk, jobs)]
-    if not all_or_none or all(result["success"] for result in results):
-        return results
-    desk.org.rollback(mark)
-    undone = Refused(
-        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-        "Record rolled back because not all records were valid and the request was using "
-        "AllOrNone header",
-    )
-    return [_failed(undone) if result["success"] else result for result in results]
+def _jobs(desk: Desk, call: Call, do: Callable[[Writer, Any], dict[str, Any]]) -> Chunks:
+    return chunked(desk, call, do, _records(call), _type_name)
 
 
-def _run_chunk(desk: Desk, jobs: list[Job]) -> list[dict[str, Any]]:
-    """Rows that a trigger gets at once: where it fails, all fail that had not failed before."""
-    mark = desk.org.mark()
-    results: list[dict[str, Any]] = []
-    try:
-        for job in jobs:
-            results.append(_outcome(desk, job))
-    except ChunkRefused as refusal:
-        desk.org.rollback(mark)
-        rest = len(jobs) - len(results)
-        kept = [_failed(refusal) if result["success"] else result for result in results]
-        return kept + [_failed(refusal)] * rest
-    return results
-
-
-def _outcome(desk: Desk, job: Job) -> dict[str, Any]:
-    try:
-        return desk.attempt(job)
-    except (RequestRefused, ChunkRefused):
-        raise
-    except Refused as refusal:
-        return _failed(refusal)
-
-
-def _jobs(desk: Desk, call: Call, do: Callable[[Writer, Any], dict[str, Any]]) -> list[list[Job]]:
-    return _chunks(desk, call, do, _records(call), _type_name)
-
-
-def _chunks(
-    desk: Desk,
-    call: Call,
-    do: Callable[[Writer, Any], dict[str, Any]],
-    items: list[Any],
-    kind: Callable[[Any], Any],
-) -> list[list[Job]]:
-    """A job for each item, in runs of one kind, as triggers get them."""
-    found: list[list[Job]] = []
-    for _, group in groupby(items, key=kind):
-        run_of_one_kind = list(group)
-        writer = desk.writer(call, len(run_of_one_kind))
-        found.append([partial(do, writer, item) for item in run_of_one_kind])
-    return found
-
-
-def _answer(desk: Desk, call: Call, chunks: list[list[Job]]) -> Answer:
+def _answer(desk: Desk, call: Call, chunks: Chunks) -> Answer:
     return Answer(body=run(desk, chunks, all_or_none=flag(call.body, "allOrNone")))
 
 
 def _done(record_id: str) -> dict[str, Any]:
     return {"id": record_id, "success": True, "errors": []}
-
-
-def _failed(refusal: Refused) -> dict[str, Any]:
-    return {"success": False, "errors": refusal.as_row()}
 
 
 def _records(call: Call) -> list[Any]:

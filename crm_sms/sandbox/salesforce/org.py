@@ -9,8 +9,9 @@ from datetime import datetime
 from itertools import count
 
 from crm_sms.sandbox.salesforce import ids, schema, values
+from crm_sms.sandbox.salesforce.access import Access
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.setup import Access, Setup
+from crm_sms.sandbox.salesforce.setup import Setup
 from crm_sms.sandbox.salesforce.table import Row, Table
 
 USERNAME = "integration@sandbox.example"
