@@ -7,6 +7,7 @@ CLI, which must find in the folders what the manifest names, and nothing else.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,11 @@ def test_grants_are_those_that_an_org_can_give(shared: Path) -> None:
         granted = table().grantable[name]
         assert {field for field in granted if not real[field]["permissionable"]} == set()
         assert {field for field in granted if not real[field]["updateable"]} == set()
+
+
+def test_the_names_are_those_that_were_agreed(shared: Path) -> None:
+    """They cannot be renamed once records exist: none is missing, and none is made up."""
+    page = (shared / "design" / "crm-fields.md").read_text(encoding="utf-8")
+    agreed = set(re.findall(r"\b[A-Z]\w*?__c\b", page.split("## HubSpot")[0]))
+    ours = {name for fields in table().fields.values() for name in fields}
+    assert agreed == ours | {"SMS_Message__c"}
