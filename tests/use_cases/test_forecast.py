@@ -58,7 +58,8 @@ def script(world: World, a_day: float, seconds: float, people: int) -> list[tupl
         texts += 1
         for name, after, event in becomes(world, chance, who, sid):
             moment = start + timedelta(seconds=at + after)
-            found.append((name, replace(event, received_at=moment)))
+            click = replace(event.click, clicked_at=moment) if event.click else None
+            found.append((name, replace(event, received_at=moment, click=click)))
     found.sort(key=lambda one: one[1].received_at)
     until = start + timedelta(seconds=seconds)
     return [one for one in found if one[1].received_at < until]
