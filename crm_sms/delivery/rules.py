@@ -135,6 +135,17 @@ def to_write(row: Row, found: Found | None) -> dict[str, Scalar] | None:
     }
 
 
+def already_there(row: Row, found: Found | None) -> dict[str, Scalar]:
+    """Values of fields that are only filled, which the CRM holds as they should be: as good as
+    written, so that they are not filled again once somebody empties them."""
+    held = found.fields if found else {}
+    return {
+        name: held[name]
+        for name, desired in row.fields.items()
+        if desired.rule is WriteRule.IF_EMPTY and held.get(name) == desired.value not in _EMPTY
+    }
+
+
 def sent_with(row: Row, values: Mapping[str, Scalar]) -> dict[str, list[str]]:
     """By field that somebody may edit, the fingerprints of every value that may be in the CRM once
     these have left, as they go out: cut, and with their references resolved."""
@@ -155,7 +166,8 @@ def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None)
     if current == desired.value:
         return False
     if desired.rule in (WriteRule.IF_EMPTY, WriteRule.ONCE):
-        return current in _EMPTY
+        # The CRM confirmed this very value once: whoever emptied the field since meant to.
+        return current in _EMPTY and _differs(row, name, desired)
     return row.fingerprint(current) in _ours(row, name)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import Row as SqlRow
 from crm_sms.delivery.settling import Settlement
 from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import decode
-from crm_sms.ledger.outbox import OutboxRow
+from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Lane, Reason, State
@@ -73,10 +73,11 @@ def candidates(connection: Connection, turn: Turn, passed: int = 0) -> list[Outb
 
 def among(
     connection: Connection, turn: Turn, places: Collection[tuple[str, str]]
-) -> tuple[list[OutboxRow], set[tuple[str, str]]]:
-    """Of these (object, key): the rows that could be claimed now, and the places still waiting."""
+) -> tuple[list[OutboxRow], dict[tuple[str, str], datetime]]:
+    """Of these (object, key): the rows that could be claimed now, and the places that still wait,
+    with the end of their back-off."""
     free: list[OutboxRow] = []
-    waiting: set[tuple[str, str]] = set()
+    waiting: dict[tuple[str, str], datetime] = {}
     for object_name, keys in by_object(places).items():
         here = and_(
             outbox.c.crm == turn.crm,
@@ -84,11 +85,24 @@ def among(
             outbox.c.key.in_(keys),
             outbox.c.state != State.PARKED,
         )
-        keys_here = connection.execute(select(outbox.c.key).where(here)).scalars()
-        waiting |= {(object_name, key) for key in keys_here}
+        for key, until in connection.execute(select(outbox.c.key, outbox.c.not_before).where(here)):
+            waiting[object_name, key] = max(until, waiting.get((object_name, key), until))
         rows = connection.execute(select(outbox).where(here, _free(turn)).limit(turn.size))
         free += [_row(row, turn) for row in rows]
     return free[: turn.size], waiting
+
+
+def postpone(connection: Connection, until: Mapping[int, datetime]) -> None:
+    """Rows that cannot go before others wait as long as those back off, so that they are not looked
+    through again and again meanwhile."""
+    if until:
+        lock_rows(connection, list(until))
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id == bindparam("row"), outbox.c.holder.is_(None))
+            .values(not_before=bindparam("end")),
+            [{"row": id, "end": end} for id, end in until.items()],
+        )
 
 
 def _free(turn: Turn) -> ColumnElement[bool]:
@@ -138,6 +152,7 @@ def claim(connection: Connection, turn: Turn, rows: Sequence[OutboxRow]) -> None
         )
     )
     if rows:
+        lock_rows(connection, [row.id for row in rows])
         connection.execute(
             statement,
             [{"row": row.id, "unclear": row.maybe, "again": row.rewrite_at} for row in rows],
@@ -155,12 +170,14 @@ def keep_sent(
         .values(sent=bindparam("values"))
     )
     if sent:
+        lock_rows(connection, list(sent))
         connection.execute(statement, [{"row": id, "values": sent[id]} for id in sorted(sent)])
 
 
 def release(connection: Connection, holder: str, ids: Collection[int]) -> None:
     """Give leases back for rows that were not sent, with nothing kept as sent that was not."""
     if ids:
+        lock_rows(connection, ids)
         clear = and_(outbox.c.maybe.is_(False), outbox.c.rewrite_at.is_(None))
         connection.execute(
             update(outbox)
@@ -180,6 +197,7 @@ def settle(
 ) -> None:
     """Apply settlements to rows that this holder still has; a lease that was lost changes nothing,
     since whoever took the row over settles it."""
+    lock_rows(connection, [row.id for row, _ in settled])
     done = [row for row, settlement in settled if settlement.state is None]
     if done:
         connection.execute(

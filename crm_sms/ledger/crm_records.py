@@ -22,14 +22,16 @@ class Known:
 
 
 def known_records(
-    connection: Connection, crm: str, places: Collection[tuple[str, str]]
+    connection: Connection, crm: str, places: Collection[tuple[str, str]], *, hold: bool = False
 ) -> dict[tuple[str, str], Known]:
-    """By (object, key), for those that we have written before."""
+    """By (object, key), for those that we have written before; with `hold`, nobody changes them
+    until the transaction ends."""
+    query = _KNOWN.with_for_update() if hold else _KNOWN
     return {
         (row.object, row.key): Known(row.crm_id, row.written, frozenset(row.left_out or ()))
         for object_name, keys in by_object(places).items()
         for row in connection.execute(
-            _KNOWN, {"crm": crm, "object": object_name, "wanted": list(keys)}
+            query, {"crm": crm, "object": object_name, "wanted": list(keys)}
         )
     }
 

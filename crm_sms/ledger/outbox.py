@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -90,8 +90,24 @@ def put(
         for record, message_id in records
     ]
     if rows:
+        # Whoever locks several rows takes them in this order (see `lock_rows`): a deliverer that
+        # settles and a processor that plans the same rows would else wait for each other.
+        rows.sort(key=lambda row: (row["object"], row["key"], row["lane"]))
         connection.execute(_put(ledger.is_sqlite), rows)
     return len(rows)
+
+
+def lock_rows(connection: Connection, ids: Collection[int]) -> None:
+    """Hold these rows until the transaction ends, taken in the order in which `put` takes them.
+
+    For whoever changes several rows, before the first; on SQLite a writer excludes every other.
+    """
+    if connection.dialect.name == "sqlite" or not ids:
+        return
+    places = (outbox.c.object, outbox.c.key)
+    order = [*(place.collate("C") for place in places), outbox.c.lane]
+    query = select(outbox.c.id).where(outbox.c.id.in_(ids)).order_by(*order).with_for_update()
+    connection.execute(query).all()
 
 
 @lru_cache  # putting a statement together costs more than running it
@@ -108,6 +124,8 @@ def _put(is_sqlite: bool) -> Any:
         index_elements=["crm", "object", "key", "lane"],
         set_={
             "version": outbox.c.version + 1,
+            "key_field": new.key_field,
+            "create_only": new.create_only,
             "fields": new.fields,
             "starred": new.starred,
             "message_id": new.message_id,

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from crm_sms.ledger import inbox
-from crm_sms.ledger.outbox import UNPLANNED
+from crm_sms.ledger.outbox import UNPLANNED, lock_rows
 from crm_sms.ledger.storable import storable_text
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
@@ -110,6 +110,7 @@ def retry(ledger: Ledger, connection: Connection, ids: Collection[int], now: dat
     At most a slice at a time: this holds them all until its commit.
     What could not be planned leaves the outbox: its message returns to the inbox.
     """
+    lock_rows(connection, ids)
     here = (outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
     found = connection.execute(select(outbox.c.id, outbox.c.message_id).where(*here)).all()
     messages = {row.message_id for row in found if row.message_id is not None}
@@ -126,6 +127,7 @@ def retry(ledger: Ledger, connection: Connection, ids: Collection[int], now: dat
 def drop(connection: Connection, ids: Collection[int]) -> int:
     """Give parked rows up for good, at most a slice at a time; how many there were. Their texts
     stay in the ledger."""
+    lock_rows(connection, ids)
     result = connection.execute(
         delete(outbox).where(outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
     )

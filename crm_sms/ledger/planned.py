@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
-from crm_sms.ledger.outbox import UNPLANNED
+from crm_sms.ledger.outbox import UNPLANNED, lock_rows
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Lane, State
 
@@ -66,6 +66,7 @@ def _found(connection: Connection, query: Select[Any], values: Any) -> list[Plan
 def withdraw(connection: Connection, ids: Collection[int]) -> None:
     """Take rows out that no request has carried yet, or that could not be planned; others stay."""
     if ids:
+        lock_rows(connection, ids)
         connection.execute(_WITHDRAW, {"wanted": list(ids)})
 
 

@@ -239,8 +239,9 @@ def _opt_out_again(
     said = opted_out(ledger, planner.crm, connection, concerned)
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
     ours = {field.name for no in planner.mapping.opt_outs.values() for field in no.fields}
-    written_back = forget_written(connection, planner.crm, undone, ours)
     report.opt_outs += _opt_out(syncing, connection, said, now)
+    # After the outbox, as a deliverer that settles does: else each could wait for the other.
+    written_back = forget_written(connection, planner.crm, undone, ours)
     report.written_back += written_back
     if written_back:
         log.warning("opt-outs were unchecked and are written back", count=written_back)

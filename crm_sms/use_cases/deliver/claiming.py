@@ -12,7 +12,7 @@ from crm_sms.delivery.pace import Pace
 from crm_sms.delivery.rules import references
 from crm_sms.delivery.throttle import Throttle
 from crm_sms.delivery.windows import extra_wait, open_lanes
-from crm_sms.ledger.claims import Turn, among, candidates, claim, is_due
+from crm_sms.ledger.claims import Turn, among, candidates, claim, is_due, postpone
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.requests import open_request
@@ -25,6 +25,9 @@ _READS = 3
 
 _PAGE = 200
 """Rows that are looked through at once, however small the requests are."""
+
+_PAGES = 2
+"""Pages that one transaction looks through before others may write."""
 
 
 def throttle_of(delivery: Delivery) -> Throttle:
@@ -61,36 +64,49 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
     with ledger.read() as connection:
         if not is_due(connection, turn):
             return turn, []
-    with ledger.write("deliver.claim", give_way=True) as connection:
-        # Two workers must not choose rows at once: each would see the other's as free.
-        ledger.lock(connection, [f"claim:{turn.crm}"])
-        rows = _ready(connection, turn)
-        if rows:
-            holder = open_request(connection, turn.crm, delivery.worker, len(rows), turn.now)
-            turn = replace(turn, holder=holder)
-            claim(connection, turn, rows)
+    rows: list[OutboxRow] = []
+    passed: int | None = 0
+    while passed is not None and not rows:
+        with ledger.write("deliver.claim", give_way=True) as connection:
+            # Two workers must not choose rows at once: each would see the other's as free.
+            ledger.lock(connection, [f"claim:{turn.crm}"])
+            rows, passed = _ready(connection, turn, passed)
+            if rows:
+                holder = open_request(connection, turn.crm, delivery.worker, len(rows), turn.now)
+                turn = replace(turn, holder=holder)
+                claim(connection, turn, rows)
     return turn, rows
 
 
-def _ready(connection: Connection, turn: Turn) -> list[OutboxRow]:
-    """The rows of one request. Those that wait for a row whose turn it is not are passed over, so
-    that they hold nobody up; opt-outs come first."""
+def _ready(connection: Connection, turn: Turn, passed: int) -> tuple[list[OutboxRow], int | None]:
+    """The rows of one request, opt-outs first, and how many were passed over before the rest of the
+    rows, None if there is no rest.
+
+    Those that wait for a row whose turn it is not are passed over, so that they hold nobody up. Few
+    at a time: on SQLite webhooks wait for the end of this transaction.
+    """
     found: dict[int, OutboxRow] = {}
-    page, passed = replace(turn, size=max(turn.size, _PAGE)), 0
-    while len(found) < turn.size:
+    page, rest = replace(turn, size=max(turn.size, _PAGE)), True
+    for _ in range(_PAGES):
         rows = candidates(connection, page, passed)
-        found |= {row.id: row for row in _referenced_first(connection, page, rows)}
-        passed += len(rows)
-        if len(rows) < page.size:
+        ready, later = _referenced_first(connection, page, rows)
+        found |= {row.id: row for row in ready}
+        postpone(connection, later)
+        passed += sum(row.id not in later for row in rows)
+        rest = len(rows) == page.size
+        if not rest or len(found) >= turn.size:
             break
-    return sorted(found.values(), key=lambda row: row.lane is not Lane.OPT_OUT)[: turn.size]
+    chosen = sorted(found.values(), key=lambda row: row.lane is not Lane.OPT_OUT)[: turn.size]
+    return chosen, passed if rest else None
 
 
 def _referenced_first(
     connection: Connection, turn: Turn, rows: Sequence[OutboxRow]
-) -> list[OutboxRow]:
-    """Rows whose references still wait give their place to the rows they refer to."""
+) -> tuple[list[OutboxRow], dict[int, datetime]]:
+    """Rows whose references still wait give their place to the rows they refer to; and until when
+    rows must wait for others that back off."""
     ready: dict[int, OutboxRow] = {}
+    later: dict[int, datetime] = {}
     seen: set[int] = set()
     while rows:
         seen |= {row.id for row in rows}
@@ -98,9 +114,14 @@ def _referenced_first(
         places = set().union(*wanted.values())
         missing = places - known_records(connection, turn.crm, places).keys()
         first, waiting = among(connection, turn, missing)
-        ready = {row.id: row for row in rows if not wanted[row.id] & waiting} | ready
+        ends = {
+            id: [waiting[place] for place in places & waiting.keys()]
+            for id, places in wanted.items()
+        }
+        ready = {row.id: row for row in rows if not ends[row.id]} | ready
+        later |= {id: max(until) for id, until in ends.items() if until and max(until) > turn.now}
         rows = [row for row in first if row.id not in seen]
-    return list(ready.values())
+    return list(ready.values()), later
 
 
 def places_of(row: OutboxRow) -> set[tuple[str, str]]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
 
 from crm_sms.delivery.settling import Settlement
 from crm_sms.delivery.throttle import Throttle
+from crm_sms.errors import StoreUnavailable
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.claims import Turn, held, release, settle
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import Known, known_records, remember
 from crm_sms.ledger.left_out import note_left_out
-from crm_sms.ledger.outbox import OutboxRow
+from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.requests import close_request
 from crm_sms.ledger.throttles import put_throttle
 from crm_sms.records import FieldDescription, Verdict
@@ -23,35 +28,60 @@ Settled = Sequence[tuple[OutboxRow, Settlement]]
 """Rows and what becomes of each."""
 
 
-def finish(
-    delivery: Delivery,
-    turn: Turn,
-    throttle: Throttle,
-    settled: Settled,
-    left: Sequence[OutboxRow],
-    work: Work,
-    known: Mapping[tuple[str, str], Known],
-    calls: int,
-) -> datetime | None:
-    """Settle a request's rows and give back those that found no room; until when to pause."""
-    ledger, now = delivery.ledger, delivery.clock()
-    until, why = None, ""
-    if throttle.pace.failures:
-        wait = max(throttle.pace.pause_s, *(one.crm_wait_s for _, one in settled), 0.0)
-        until = now + timedelta(seconds=wait)
-        why = ", ".join(sorted({one.reason or "no answer" for _, one in settled}))
-    with ledger.write("deliver.settle", give_way=True) as connection:
-        # Whoever took a row over after its lease was lost knows better what the CRM holds.
-        mine = held(connection, turn.holder, [row.id for row, _ in settled])
-        settled = [(row, one) for row, one in settled if row.id in mine]
-        settle(connection, turn.holder, settled)
-        release(connection, turn.holder, [row.id for row in left])
-        remember(ledger, connection, delivery.name, _confirmed(ledger, settled, work, known))
-        note_left_out(ledger, connection, delivery.name, _left_out(settled, work))
-        throttle = replace(throttle, until=until, why=why)
-        put_throttle(ledger, connection, delivery.name, throttle)
-        close_request(connection, turn.holder, calls, [one.verdict for _, one in settled], now)
-    return until
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a request came to: rows that are settled, rows that found no room, and its calls."""
+
+    settled: Settled
+    left: Sequence[OutboxRow]
+    work: Work
+    calls: int
+
+
+def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> datetime | None:
+    """Settle a request's rows and give back those that found no room; until when to pause.
+
+    Tried thrice: were the CRM's answer lost, all these rows would wait for the end of their lease
+    and count as unclear.
+    """
+    throttle = _paused(throttle, ended, delivery.clock())
+    for attempt in Retrying(
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        retry=retry_if_exception_type(StoreUnavailable),
+        reraise=True,
+    ):
+        with attempt, delivery.ledger.write("deliver.settle", give_way=True) as connection:
+            _settle(delivery, connection, turn, ended)
+            put_throttle(delivery.ledger, connection, delivery.name, throttle)
+    return throttle.until
+
+
+def _paused(throttle: Throttle, ended: Ended, now: datetime) -> Throttle:
+    """With a pause if the CRM did not answer."""
+    if not throttle.pace.failures:
+        return replace(throttle, until=None, why="")
+    wait = max(throttle.pace.pause_s, *(one.crm_wait_s for _, one in ended.settled), 0.0)
+    why = ", ".join(sorted({one.reason or "no answer" for _, one in ended.settled}))
+    return replace(throttle, until=now + timedelta(seconds=wait), why=why)
+
+
+def _settle(delivery: Delivery, connection: Connection, turn: Turn, ended: Ended) -> None:
+    ledger, left = delivery.ledger, [row.id for row in ended.left]
+    rows = [row.id for row, _ in ended.settled]
+    lock_rows(connection, [*rows, *left])
+    # Whoever took a row over after its lease was lost knows better what the CRM holds.
+    mine = held(connection, turn.holder, rows)
+    settled = [(row, one) for row, one in ended.settled if row.id in mine]
+    settle(connection, turn.holder, settled)
+    release(connection, turn.holder, left)
+    # Read here: a pull may have seen meanwhile that somebody undid what we wrote.
+    places = {row.place for row, _ in settled}
+    known = known_records(connection, delivery.name, places, hold=True)
+    remember(ledger, connection, delivery.name, _confirmed(ledger, settled, ended.work, known))
+    note_left_out(ledger, connection, delivery.name, _left_out(settled, ended.work))
+    verdicts = [one.verdict for _, one in settled]
+    close_request(connection, turn.holder, ended.calls, verdicts, delivery.clock())
 
 
 def give_back(
@@ -77,8 +107,8 @@ def _confirmed(
         if one.verdict is not Verdict.DONE or crm_id is None:
             continue
         before = confirmed.get(row.place) or known.get(row.place)
-        sent = {} if row.create_only else work.fields.get(row.id, {})
-        new = {name: ledger.fingerprint(value) for name, value in sent.items()}
+        holds = {} if row.create_only else {**work.held[row.id], **work.fields.get(row.id, {})}
+        new = {name: ledger.fingerprint(value) for name, value in holds.items()}
         left_out = frozenset() if row.create_only else _lacks(row, work, before)
         confirmed[row.place] = Known(
             crm_id, {**(before.written if before else {}), **new}, left_out

@@ -10,8 +10,16 @@ import structlog
 
 from crm_sms.delivery.chunks import Parcel
 from crm_sms.delivery.fit import fit, permit
-from crm_sms.delivery.rules import Fingerprint, Row, address, must_look, resolve, to_write
-from crm_sms.errors import QuotaEnded, StoreUnavailable, TryLater
+from crm_sms.delivery.rules import (
+    Fingerprint,
+    Row,
+    address,
+    already_there,
+    must_look,
+    resolve,
+    to_write,
+)
+from crm_sms.errors import AccessRefused, QuotaEnded, StoreUnavailable, TryLater
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.crm_records import Known, known_records
 from crm_sms.ledger.outbox import OutboxRow
@@ -48,13 +56,15 @@ class Prepared:
 
 @dataclass(slots=True)
 class Work:
-    """What one request has come to: what to send, and what is settled already. `left_out` are, by
-    row, the fields that it goes without, as the CRM describes them."""
+    """What one request has come to: what to send, and what is settled already. By row: `left_out`
+    are the fields that it goes without, as the CRM describes them, `held` the values that the CRM
+    was seen to hold."""
 
     parcels: list[Parcel] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     fields: dict[int, Mapping[str, Scalar]] = field(default_factory=dict)
     left_out: dict[int, Mapping[str, FieldDescription | None]] = field(default_factory=dict)
+    held: dict[int, Mapping[str, Scalar]] = field(default_factory=dict)
 
 
 def ready_first(prepared: list[Prepared]) -> list[Prepared]:
@@ -68,9 +78,12 @@ def ready_first(prepared: list[Prepared]) -> list[Prepared]:
 
 
 def prepare(
-    delivery: Delivery, turn: Turn, rows: Sequence[OutboxRow]
-) -> tuple[list[Prepared], dict[tuple[str, str], Known]]:
-    objects = _objects(delivery, {row.object for row in rows}, turn.now)
+    delivery: Delivery,
+    turn: Turn,
+    rows: Sequence[OutboxRow],
+    objects: Mapping[str, ObjectDescription],
+) -> list[Prepared]:
+    """These rows with all that is known of them; their objects must have been described."""
     places = {row.place for row in rows}.union(*(places_of(row) for row in rows))
     with delivery.ledger.read() as connection:
         known = known_records(connection, turn.crm, places)
@@ -84,20 +97,41 @@ def prepare(
         return delivery.crm.url(reference.object, found.crm_id)
 
     fingerprint = delivery.ledger.fingerprint
-    return [_fitted(row, known, objects, lookup, turn.now, fingerprint) for row in rows], known
+    return [_fitted(row, known, objects, lookup, turn.now, fingerprint) for row in rows]
 
 
-def _objects(delivery: Delivery, names: set[str], now: datetime) -> Mapping[str, ObjectDescription]:
-    """What the CRM says of these objects; while it does not answer, what it said last."""
+def describe(
+    delivery: Delivery, names: set[str], now: datetime
+) -> tuple[Mapping[str, ObjectDescription], Mapping[str, TryLater | AccessRefused]]:
+    """What the CRM says of these objects, or said last while it does not answer; and the objects of
+    which it says nothing, with the error. Raises the error if there is no object left."""
     try:
-        return described(delivery.ledger, delivery.name, delivery.crm, names, now).objects
+        return described(delivery.ledger, delivery.name, delivery.crm, names, now).objects, {}
     except (QuotaEnded, StoreUnavailable):
         raise
-    except TryLater:
-        last = last_described(delivery.ledger, delivery.name)
-        if last is None or not last.asked >= names:
+    except (TryLater, AccessRefused) as error:
+        return _described_one_by_one(delivery, names, error)
+
+
+def _described_one_by_one(
+    delivery: Delivery, names: set[str], error: TryLater | AccessRefused
+) -> tuple[Mapping[str, ObjectDescription], Mapping[str, TryLater | AccessRefused]]:
+    """One object that the CRM stumbles over must not hold up an opt-out of another."""
+    last = last_described(delivery.ledger, delivery.name)
+    trusted = last is not None and isinstance(error, TryLater)
+    objects = dict(last.objects) if last and trusted else {}
+    unknown = names - last.asked if last and trusted else names
+    failed: dict[str, TryLater | AccessRefused] = {}
+    for name in sorted(unknown):
+        try:
+            objects |= delivery.crm.describe([name])
+        except QuotaEnded:
             raise
-        return last.objects
+        except (TryLater, AccessRefused) as one:
+            failed[name] = one
+    if failed.keys() == names:
+        raise error
+    return objects, failed
 
 
 def _fitted(
@@ -109,7 +143,7 @@ def _fitted(
     fingerprint: Fingerprint,
 ) -> Prepared:
     description = objects.get(claimed.object)
-    fitted = fit(claimed.fields, claimed.starred, description)
+    fitted = fit(claimed.fields, _indispensable(claimed), description)
     before = known.get(claimed.place)
     row = Row(
         object=claimed.object,
@@ -126,6 +160,11 @@ def _fitted(
         rewrite=bool(claimed.rewrite_at and claimed.rewrite_at <= now),
     )
     return Prepared(claimed, row, description, fitted.missing, fitted.left_out)
+
+
+def _indispensable(claimed: OutboxRow) -> frozenset[str]:
+    """The starred fields, and the key: without it no look finds the record again."""
+    return claimed.starred | ({claimed.key_field} if claimed.key_field else set())
 
 
 def look(delivery: Delivery, prepared: Sequence[Prepared]) -> dict[int, Found | None]:
@@ -160,6 +199,7 @@ def decide(
     for one in prepared:
         number = one.claimed.id
         decided, omitted = _decided(one, found.get(number))
+        work.held[number] = already_there(one.row, found.get(number))
         left_out.setdefault(one.row.object, {}).update(omitted)
         seen = one.description.fields if one.description else {}
         work.left_out[number] = {name: seen.get(name) for name in omitted}
@@ -187,7 +227,7 @@ def _decided(one: Prepared, seen: Found | None) -> tuple[Parcel | Outcome, Mappi
     if seen and seen.deleted and not one.row.create_only:
         return Outcome(Verdict.PARK, reason=Reason.DELETED), {}
     op, key = address(one.row, seen)
-    fields, starred = to_write(one.row, seen), one.claimed.starred
+    fields, starred = to_write(one.row, seen), _indispensable(one.claimed)
     crm_id = one.row.crm_id or (seen.id if seen else None)
     if not fields:
         return Outcome(Verdict.DONE, crm_id=crm_id), one.left_out

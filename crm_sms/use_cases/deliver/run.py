@@ -16,9 +16,17 @@ from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import Outcome, Reason, Verdict
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
-from crm_sms.use_cases.deliver.finishing import Settled, finish, give_back
+from crm_sms.use_cases.deliver.finishing import Ended, Settled, finish, give_back
 from crm_sms.use_cases.deliver.leaving import leave
-from crm_sms.use_cases.deliver.preparing import Prepared, Work, decide, look, prepare, ready_first
+from crm_sms.use_cases.deliver.preparing import (
+    Prepared,
+    Work,
+    decide,
+    describe,
+    look,
+    prepare,
+    ready_first,
+)
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 from crm_sms.use_cases.descriptions import forget_described
 
@@ -81,9 +89,15 @@ def _send(
     throttle: Throttle,
     rows: Sequence[OutboxRow],
 ) -> bool:
-    prepared, known = prepare(delivery, turn, rows)
-    prepared = ready_first(prepared)
+    objects, failed = describe(delivery, {row.object for row in rows}, turn.now)
+    described = [row for row in rows if row.object not in failed]
+    prepared = ready_first(prepare(delivery, turn, described, objects))
     work = decide(delivery, prepared, look(delivery, prepared))
+    work.outcomes |= {
+        row.id: Outcome(Verdict.RETRY, reason=Reason.UNAVAILABLE, detail=str(failed[row.object]))
+        for row in rows
+        if row.object in failed
+    }
     calls = 0
     if work.parcels:
         throttle, calls = _write(delivery, turn, throttle, prepared, work)
@@ -95,7 +109,8 @@ def _send(
         if row.id in work.outcomes
     ]
     left = [row for row in rows if row.id not in work.outcomes]
-    report.paused_until = finish(delivery, turn, throttle, settled, left, work, known, calls)
+    ended = Ended(settled, left, work, calls)
+    report.paused_until = finish(delivery, turn, throttle, ended)
     _count(report, settled, work)
     return not throttle.pace.failures
 
