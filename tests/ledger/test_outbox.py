@@ -398,7 +398,7 @@ def test_new_facts_bring_a_settling_row_forward(box: Box) -> None:
 
 
 def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:
-    """The ones that can be claimed now, and the places that still have a row at all."""
+    """Those that can be claimed now, and until when the places back off that still have a row."""
     box.put(*(record(key) for key in ("free", "held", "parked", "unasked")))
     held = {row.key: row for row in box.claim(turn("1"))}
     box.settle("1", *(fate(held[key], State.WAITING, NOW) for key in ("free", "unasked")))
@@ -406,9 +406,9 @@ def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:
     asked = {("Text", key) for key in ("free", "held", "parked", "absent")}
     with box.ledger.read() as connection:
         rows, waiting = claims.among(connection, turn("2"), asked)
-        assert claims.among(connection, turn("2"), []) == ([], set())
+        assert claims.among(connection, turn("2"), []) == ([], {})
     assert [row.key for row in rows] == ["free"]
-    assert waiting == {("Text", "free"), ("Text", "held")}
+    assert waiting == {("Text", "free"): NOW, ("Text", "held"): NOW}
 
 
 def test_counts_tell_crms_states_and_lanes_apart(box: Box) -> None:
