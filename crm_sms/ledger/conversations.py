@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, sel
 
 from crm_sms.ledger.planned import UNTRIED
 from crm_sms.ledger.store import Ledger
-from crm_sms.ledger.tables import conversations, crm_records, matches, outbox
+from crm_sms.ledger.tables import conversations, crm_records, matches, messages, outbox
 from crm_sms.routing import CONVERSATION, Conversation
 
 _COLUMNS = (
@@ -109,15 +109,36 @@ def rename_task(connection: Connection, message_id: int, old: str, new: str) -> 
     )
 
 
-def close(connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]) -> int:
-    """Note that the tasks with these keys were seen completed; of how many that was not known."""
-    return sum(_close(connection, crm, task_key, at) for task_key, at in closed)
+def close(
+    connection: Connection, crm: str, closed: Sequence[tuple[str, datetime]]
+) -> tuple[int, set[int]]:
+    """Note that the tasks with these keys were seen completed; of how many that was not known, and
+    the messages that joined their conversations later than that."""
+    count, late = 0, set[int]()
+    for key, at in closed:
+        values = {"whose": crm, "task": key, "end": at}
+        if connection.execute(_CLOSE, values).rowcount:
+            count += 1
+            late |= set(connection.execute(_LATE, values).scalars())
+    return count, late
 
 
-def _close(connection: Connection, crm: str, task_key: str, at: datetime) -> int:
-    open_ = (
-        conversations.c.crm == crm,
-        conversations.c.task_key == task_key,
+_CLOSE = (
+    update(conversations)
+    .where(
+        conversations.c.crm == bindparam("whose"),
+        conversations.c.task_key == bindparam("task"),
         conversations.c.closed_at.is_(None),
     )
-    return connection.execute(update(conversations).where(*open_).values(closed_at=at)).rowcount
+    .values(closed_at=bindparam("end"))
+)
+_LATE = (
+    select(messages.c.id)
+    .join(matches, matches.c.message_id == messages.c.id)
+    .join(conversations, conversations.c.id == matches.c.conversation_id)
+    .where(
+        conversations.c.crm == bindparam("whose"),
+        conversations.c.task_key == bindparam("task"),
+        messages.c.occurred_at > bindparam("end"),
+    )
+)

@@ -55,6 +55,7 @@ def converse(replies: Sequence[Reply], known: Iterable[Conversation]) -> dict[st
 
     A reply stays where it was, unless it turned out to be somebody else's: then a conversation that
     it opened goes along, with its task, and comes back with the new person; another reply leaves.
+    It leaves too where it turned out that the task had been completed before it came.
     """
     talks = {one.task_key: one for one in known}
     keys = {one.id: one.task_key for one in talks.values()}
@@ -63,7 +64,7 @@ def converse(replies: Sequence[Reply], known: Iterable[Conversation]) -> dict[st
     # Those that opened a conversation first: if one moves, the others must find it moved.
     for reply in sorted(replies, key=lambda one: (not _opened(one, held), one.at, one.key)):
         own = talks.get(held[reply.key] or "")
-        if own is None or own.person_id != reply.person_id:
+        if own is None or own.person_id != reply.person_id or _came_too_late(reply, own):
             own = _another(reply, own, talks.values())
         talks[own.task_key] = found[reply.key] = own
     return found
@@ -71,6 +72,11 @@ def converse(replies: Sequence[Reply], known: Iterable[Conversation]) -> dict[st
 
 def _opened(reply: Reply, held: Mapping[str, str | None]) -> bool:
     return held[reply.key] == task_key(reply.key)
+
+
+def _came_too_late(reply: Reply, own: Conversation) -> bool:
+    closed = own.closed_at is not None and own.closed_at < reply.at
+    return closed and own.task_key != task_key(reply.key)
 
 
 def _another(reply: Reply, own: Conversation | None, known: Iterable[Conversation]) -> Conversation:

@@ -202,7 +202,9 @@ def _store(
         elif pull.part is MirrorPart.TASKS:
             tasks = [row for row in rows if isinstance(row, OwnTask)]
             closed = [(task.key, task.modified_at) for task in tasks if task.closed]
-            changed = conversations.close(connection, crm, closed)
+            changed, late = conversations.close(connection, crm, closed)
+            # They came when the task was done already: they open a conversation of their own.
+            inbox.put_back(ledger, connection, late, now)
         else:
             others = [row for row in rows if not isinstance(row, Person | OwnTask)]
             changed = store_others(ledger, connection, crm, others)

@@ -21,7 +21,7 @@ from crm_sms.records import Chunk, WriteResult
 from crm_sms.testing.world import CRM, World
 from crm_sms.use_cases import parked as parked_rows
 from crm_sms.use_cases.deliver import deliver
-from crm_sms.use_cases.process import process
+from crm_sms.use_cases.process import planning, process
 from crm_sms.use_cases.sync_people import sync_people
 
 JANE, JOE = "+12025550123", "+12025550124"
@@ -234,3 +234,56 @@ def test_a_processor_and_a_deliverer_take_the_same_rows_in_one_order(
     assert _ids(world, "SELECT id FROM outbox WHERE holder IS NOT NULL") == []
     world.settle(rounds=2)
     assert world.record("Contact", jane)["SMS_Opt_Out__c"] is True
+
+
+def test_two_people_of_one_opportunity_are_added_up_by_two_processors(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each adds up the texts of the deal; the second waits for the first."""
+    world = postgres_world
+    people = [world.contact(), world.contact("(202) 555-0124")]
+    deal = {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31"}
+    [opportunity] = world.create("Opportunity", deal)
+    roles = ({"OpportunityId": opportunity, "ContactId": person} for person in people)
+    world.create("OpportunityContactRole", *roles)
+    world.advance(600)
+    world.sync()
+    world.receive(world.outbound(JANE, "SM1"))
+    real, second = planning.plan_roll_ups, []
+
+    def plan_roll_ups(*arguments: Any) -> None:
+        real(*arguments)
+        if not second:
+            world.receive(world.outbound(JOE, "SM2"))
+            second.append(pool.submit(process, processing(other)))
+            while not (_ids(world, _BLOCKED)[0] or second[0].done()):
+                pass
+
+    monkeypatch.setattr(planning, "plan_roll_ups", plan_roll_ups)
+    with ThreadPoolExecutor(1) as pool, closing(installation(world.app.folder, {})) as other:
+        world.process()
+        second[0].result(30)
+    world.settle(rounds=3)
+    assert world.record("Opportunity", opportunity)["SMS_Sent_Count__c"] == 2
+
+
+_BLOCKED = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+def test_a_reply_that_came_before_the_pull_saw_the_task_done_gets_a_task(world: World) -> None:
+    """A rep completes the task, the person answers a minute later, the pull comes after that."""
+    _known(world)
+    world.receive(world.reply(JANE, "SM1"))
+    world.settle(rounds=2)
+    [task] = world.tasks()
+    world.edit("Task", task["Id"], Status="Completed")
+    world.advance(60)
+    world.receive(world.reply(JANE, "SM2", "And another thing"))
+    world.settle(rounds=2)
+    assert len(world.tasks()) == 1
+    world.sync()
+    world.settle(rounds=2)
+    assert len(world.tasks()) == 2

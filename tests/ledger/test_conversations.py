@@ -45,9 +45,28 @@ def test_a_conversation_is_closed_once(ledger: Ledger) -> None:
     """The first time that its task was seen completed stays."""
     with ledger.write("sync.page") as connection:
         opened = conversations.start(connection, "sales", talk("p1", "k1"))
-        for at in (NOW + MINUTE, NOW + 2 * MINUTE):
+        counts = [
             conversations.close(connection, "sales", [("k1", at), ("unknown", at)])
+            for at in (NOW + MINUTE, NOW + 2 * MINUTE)
+        ]
+        assert counts == [(1, set()), (0, set())]
         assert conversations.by_id(connection, [opened.id])[opened.id].closed_at == NOW + MINUTE
+
+
+def test_closing_tells_the_texts_that_had_come_too_late(
+    ledger: Ledger, message: Make, store: Store
+) -> None:
+    """Those of the conversation after its task was completed, not those before."""
+    times = {"a": NOW, "b": NOW + MINUTE, "c": NOW + 2 * MINUTE}
+    ids = {key: store(message(key, occurred_at=at)) for key, at in times.items()}
+    with ledger.write("sync.page") as connection:
+        opened = conversations.start(connection, "sales", talk("p1", "k1"))
+        found = [
+            Match(id, "sales", "r", "o", person_id="p1", conversation_id=opened.id)
+            for id in ids.values()
+        ]
+        store_matches(ledger, connection, found)
+        assert conversations.close(connection, "sales", [("k1", times["b"])]) == (1, {ids["c"]})
 
 
 def test_a_conversation_moves_with_its_texts(ledger: Ledger, message: Make, store: Store) -> None:

@@ -21,6 +21,7 @@ from crm_sms.routing import (
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 
 spans = st.timedeltas(timedelta(days=-3), timedelta(days=3))
 talks = st.builds(
@@ -128,6 +129,21 @@ def test_a_reply_stays_in_the_conversation_that_it_was_in() -> None:
     late = reply("c", 31, held=1)
     known = [opened(first, 1), opened(second, 2)]
     assert converse([late], known) == {"c": known[0]}
+
+
+def test_a_reply_that_came_after_the_task_was_done_leaves() -> None:
+    """The completion is learnt later; the reply that opened the conversation stays in any case."""
+    done = Conversation(1, "ann", task_key("a"), NOON, NOON + HOUR)
+    opener, before, after = (
+        Reply("a", NOON, "ann", held=1),
+        Reply("b", NOON + HOUR, "ann", held=1),
+        Reply("c", NOON + HOUR + TICK, "ann", held=1),
+    )
+    found = converse([after, before, opener], [done])
+    assert found["a"] == found["b"] == done
+    assert found["c"].task_key == task_key("c")
+    ended_at_once = replace(done, closed_at=NOON - TICK)
+    assert converse([opener], [ended_at_once]) == {"a": ended_at_once}
 
 
 def test_a_conversation_follows_the_reply_that_opened_it_to_another_person() -> None:

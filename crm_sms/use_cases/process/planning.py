@@ -45,7 +45,15 @@ def plan_batch(
     )
     former = [match for text in texts for match in text.former if match.crm == crm]
     concerned = touched([*former, *known.matches.values(), *chosen.values()])
-    ledger.lock(connection, [f"person:{crm}:{id}" for id in sorted(concerned.people)])
+    # Two processors that each add up the texts of one person, or of one opportunity, without the
+    # other's would leave the sum of neither.
+    ledger.lock(
+        connection,
+        [
+            *(f"person:{crm}:{id}" for id in concerned.people),
+            *(f"opportunity:{crm}:{id}" for id in concerned.opportunities),
+        ],
+    )
     talks = talks_of(processing, planner, connection, texts, chosen)
     store_matches(ledger, connection, list(chosen.values()))
     put_followers_back(ledger, connection, texts, _moved(chosen, known), places, now)
