@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic import ValidationError as Invalid
 from pydantic_settings import (
@@ -214,11 +215,12 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
     try:
         settings = _anchored(_read(folder, environ), folder)
     except Invalid as invalid:
+        _text(folder / FILE)
         problems += [_problem(error, folder) for error in invalid.errors(include_input=False)]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{folder / FILE} cannot be read: {error}")
-    except OSError as error:
-        problems.append(f"{error.filename} cannot be read: {error.strerror}")
+    except BadSettings as bad:
+        problems.append(str(bad))
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{folder / FILE} is not TOML: {error}; correct it there")
     database = sqlite_file(settings) if settings else None
     problems += filter(None, map(_exposed, [folder / SECRETS_FILE, database]))
     if problems or settings is None:
@@ -228,11 +230,40 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
 
 def _read(folder: Path, environ: Mapping[str, str]) -> Settings:
     class FromFolder(Settings):
+def _text(path: Path) -> str:
+    """What a file says, nothing if there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        text = f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
+        raise BadSettings(text) from None
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _secrets(path: Path) -> dict[str, str | None]:
+    """The variables of .env. A line that is none is refused: it may hold one that seems set."""
+    lines = list(parse_stream(io.StringIO(_text(path))))
+    bad = [f"{path}: line {_line(one)} is not NAME=value" for one in lines if one.error]
+    if bad:
+        raise BadSettings("\n".join(f"{problem}; correct it or put # before it" for problem in bad))
+    return {one.key: one.value for one in lines if one.key}
+
+
+def _line(statement: Binding) -> int:
+    """Where it begins, after the blank lines that the parser counts in."""
+    blank = statement.original.string.partition(statement.original.string.lstrip())[0]
+    return statement.original.line + blank.count("\n")
+
+
         @classmethod
+    secrets = _secrets(folder / SECRETS_FILE)
+
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            secrets = dotenv_values(folder / SECRETS_FILE, interpolate=False)
             return (
                 _Variables(settings_cls, environ),
                 _Variables(settings_cls, secrets),
@@ -266,7 +297,7 @@ def _sqlite_path(settings: Settings) -> str | None:
 
 def _exposed(path: Path | None) -> str | None:
     """Our files are 0600, as the architecture has it; where there are no modes all is well."""
-    if path is None or os.name != "posix" or not path.exists() or not path.stat().st_mode & 0o077:
+    if path is None or os.name != "posix" or not path.is_file() or not path.stat().st_mode & 0o077:
         return None
     return f"{path} can be read by other users of this machine; run: chmod 600 {path}"
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sms.clock import file_clock, machine_clock
+from crm_sms.errors import BadSettings
 
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
@@ -52,5 +53,8 @@ def test_a_file_that_holds_no_instant_is_an_error(tmp_path: Path) -> None:
     """A simulation never falls back to the machine's time unseen."""
     path = tmp_path / "now"
     path.write_text("yesterday")
-    with pytest.raises(ValueError, match="yesterday"):
+    with pytest.raises(BadSettings, match=f"clock: {path} holds no instant such as"):
+        file_clock(path)()
+    path.write_text("2026-11-20T15:00:00")
+    with pytest.raises(BadSettings, match="with a zone"):
         file_clock(path)()

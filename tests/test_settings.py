@@ -137,7 +137,7 @@ def test_every_problem_is_reported_at_once(loaded: Load) -> None:
 @pytest.mark.parametrize(
     ("toml", "told"),
     [
-        ("tasks = [", "crm-sms.toml cannot be read"),
+        ("tasks = [", "crm-sms.toml is not TOML"),
         ("providers = 3", "providers (CRM_SMS_PROVIDERS) is wrong: it must be a table"),
         ("[providers]\ntwilio = 3", "providers.twilio (CRM_SMS_PROVIDERS__TWILIO) is wrong"),
         ("digest_key = 'short'", "digest_key (CRM_SMS_DIGEST_KEY) is wrong"),
@@ -193,11 +193,37 @@ def test_a_lost_digest_key_is_not_made_again_by_init(folder: Path) -> None:
     assert "backup" in str(refusal.value)
 
 
-def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
-    """Bytes that are not UTF-8 are named as such."""
-    (folder / "crm-sms.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(BadSettings, match=r"crm-sms\.toml cannot be read"):
-        load(folder, {})
+@pytest.mark.parametrize("name", ["crm-sms.toml", ".env"])
+def test_a_file_that_is_not_text_is_refused(folder: Path, name: str) -> None:
+    """Bytes that are not UTF-8 are named as such, with their file."""
+    path = folder / name
+    path.touch(mode=0o600)
+    path.write_bytes(b"public_url = '\xe4'")
+    with pytest.raises(BadSettings) as refusal:
+        load(folder, {"CRM_SMS_DIGEST_KEY": KEY})
+    assert str(refusal.value) == f"{path}: byte 14 is not UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize("name", ["crm-sms.toml", ".env"])
+def test_a_folder_in_place_of_a_file_is_refused(folder: Path, name: str) -> None:
+    """It is not as if there were none, and no mode of it would help."""
+    (folder / name).mkdir(mode=0o755)
+    with pytest.raises(BadSettings, match=f"{name} cannot be read: Is a directory"):
+        load(folder, {"CRM_SMS_DIGEST_KEY": KEY})
+
+
+def test_broken_toml_says_where(loaded: Load) -> None:
+    """And that it is to be corrected there."""
+    (line,) = problems(loaded, toml="a = 1\nb = = 2\n")
+    assert "crm-sms.toml is not TOML: Invalid value (at line 2, column 5); correct it there" in line
+
+
+def test_a_line_of_env_that_is_none_is_refused(loaded: Load) -> None:
+    """Passed over, it would be a secret that seems to be set."""
+    env = f"# a comment\nCRM_SMS_DIGEST_KEY={KEY}\n\nthis is no line\nexport CRM_SMS_CLOCK=now\n"
+    (line,) = problems(loaded, env=env, environ={})
+    assert line.endswith(".env: line 4 is not NAME=value; correct it or put # before it")
+    assert "no line" not in line
 
 
 def test_a_file_that_we_may_not_read_is_refused(

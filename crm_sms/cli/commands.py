@@ -23,7 +23,7 @@ from crm_sms.cli import (
     sync_provider,
     unmatched,
 )
-from crm_sms.cli.screen import FAILED, complain
+from crm_sms.cli.screen import FAILED, complain, forgive
 from crm_sms.errors import CrmSmsError
 
 
@@ -97,4 +97,5 @@ def _everywhere(
 
 def main() -> None:
     """Runs the command line."""
+    forgive()
     app(prog_name="crm-sms")

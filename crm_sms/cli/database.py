@@ -6,6 +6,7 @@ import typer
 
 from crm_sms.cli.installation import installation
 from crm_sms.cli.screen import PARKED, AsJson, answer
+from crm_sms.errors import WrongSchema
 
 db = typer.Typer(help="Look after the ledger's schema.", no_args_is_help=True)
 
@@ -26,6 +27,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
         after = schema.upgrade(app.ledger)
         digest_key.keep(app.ledger)
     line = f"the ledger is at schema {after}" + ("" if before == after else f", was {before}")
+    if before is None:
+        line = f"the ledger is new, at schema {after}"
     answer({"before": before, "revision": after}, as_json, lambda: [line])
 
 
@@ -39,9 +42,12 @@ def current(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     with installation(ctx, any_schema=True) as app:
         found, needed = schema.current(app.ledger), schema.head()
+        line = f"the ledger is at schema {found}, this program needs {needed}"
+        try:
+            schema.require(app.ledger)
+        except WrongSchema as error:
+            line = str(error)
     document = {"revision": found, "needed": needed, "current": found == needed}
-    advice = "" if found == needed else "; run: crm-sms db upgrade"
-    line = f"the ledger is at schema {found or 'none'}, this program needs {needed}{advice}"
     answer(document, as_json, lambda: [line])
     if found != needed:
         raise typer.Exit(PARKED)

@@ -92,7 +92,8 @@ def _shown(report: ImportReport, dry_run: bool) -> Iterator[object]:
     yield table("texts in the file", "", rows=counts.items())
     sorts = sorted(report.sorts.items())
     rows = [(_SENT_OR_REPLY[direction], status, rows) for (direction, status), rows in sorts]
-    yield table("of these", "status", "", rows=rows)
+    if rows:
+        yield table("of these", "status", "", rows=rows)
     yield from _refused(report.refused)
 
 

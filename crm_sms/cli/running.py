@@ -69,9 +69,12 @@ def _once(app: App, *names: str) -> list[Once]:
         return once(app, names, tell)
 
 
-def report(done: list[Once], as_json: bool) -> None:
-    """Print what became of some runs, and end as they did."""
+def report(done: list[Once], as_json: bool, table: str = "crms") -> None:
+    """Print what became of some runs, and end as they did; `table` of the settings says for what
+    there would have been runs."""
     answer(_document(done), as_json, lambda: _lines(done))
+    if not done:
+        complain(f"nothing is configured for this: add a table [{table}.NAME] to crm-sms.toml")
     if missed := sum(one.missed for one in done):
         complain(f"callbacks of {missed} texts never came; crm-sms doctor says what to look at")
     if any(one.failure for one in done):

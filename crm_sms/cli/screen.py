@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,13 @@ FAILED, PARKED = 1, 3
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
+def forgive() -> None:
+    """Have standard output and error replace what their encoding lacks, and never fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def complain(message: str) -> None:
     """A message for whoever has to act, on standard error."""
     print(message, file=sys.stderr)
@@ -34,7 +42,8 @@ def answer(document: object, as_json: bool, shown: Callable[[], Iterable[object]
     Dataclasses become objects, instants ISO 8601 in UTC, enumerations their words.
     """
     if as_json:
-        print(json.dumps(document, default=_plain, indent=2, ensure_ascii=False))
+        escaped = sys.stdout.encoding.lower() not in ("utf-8", "utf8")
+        print(json.dumps(document, default=_plain, indent=2, ensure_ascii=escaped))
         return
     console = _console(stderr=False)
     for line in shown():

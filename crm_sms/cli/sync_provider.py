@@ -62,7 +62,7 @@ def provider(
             for name, accounts in wanted.items()
         ]
         wake(app)
-    report(done, as_json)
+    report(done, as_json, "providers")
 
 
 def _wanted(app: App, accounts: Collection[str]) -> Mapping[str, Collection[str]]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Literal
 
 from crm_sms.bootstrap import App, delivering, planner, planners, processing, reconciling, syncing
-from crm_sms.errors import CrmSmsError
+from crm_sms.errors import CrmSmsError, TryLater
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WindowSettings, WorkerSettings
 from crm_sms.use_cases.deliver import DeliveryReport, deliver, last_pause
@@ -192,6 +192,8 @@ def run_once(job: str, scope: str, prepare: Callable[[], Run], progress: Progres
     """One run and what became of it; raises nothing of our tree."""
     try:
         report = prepare()(progress)
+    except TryLater as error:
+        return Once(job, scope, failure=f"{error}; nothing is lost, the next run goes on")
     except CrmSmsError as error:
         return Once(job, scope, failure=str(error))
     return Once(job, scope, report, failure_of(report))

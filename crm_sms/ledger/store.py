@@ -169,6 +169,11 @@ def _lock_number(name: str) -> int:
 
 def _unavailable(error: DBAPIError) -> Exception:
     """Only what a wait can mend becomes StoreUnavailable; our own mistakes stay what they are."""
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return BadSettings(
+            f"database: the file is damaged, or no SQLite database ({error.orig}); restore it from "
+            "a backup, or name another one"
+        )
     mendable = isinstance(error, OperationalError) or error.connection_invalidated
     if not mendable or _is_wrong_sql(error):
         return error
@@ -176,6 +181,9 @@ def _unavailable(error: DBAPIError) -> Exception:
         f"the ledger cannot be used now ({type(error.orig).__name__}: {error.orig}); "
         "check the disk, the database server and the `database` setting"
     )
+
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _is_wrong_sql(error: DBAPIError) -> bool:

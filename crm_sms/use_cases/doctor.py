@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
-from crm_sms.errors import CrmSmsError
+from crm_sms.errors import CrmSmsError, TryLater
 from crm_sms.ledger import Ledger, inbox, mirror, schema
 from crm_sms.ledger.history import History, histories
 from crm_sms.mapping import check
@@ -61,6 +61,7 @@ def doctor(patient: Patient) -> Diagnosis:
     if readable:
         found, parked = _stored(patient)
         findings += found
+    findings += _configured(patient)
     for name in patient.providers:
         findings += _provider(patient, name)
         if readable:
@@ -70,6 +71,16 @@ def doctor(patient: Patient) -> Diagnosis:
     return Diagnosis(tuple(findings), parked)
 
 
+def _configured(patient: Patient) -> Iterator[Finding]:
+    """Without a CRM or provider nothing fails, and nothing happens either."""
+    if not patient.providers:
+        remedy = "add a table [providers.NAME] to crm-sms.toml; without one no texts come in"
+        yield Finding("providers", None, "none is configured", remedy)
+    if not patient.crms:
+        remedy = "add a table [crms.NAME] to crm-sms.toml; until then texts wait"
+        yield Finding("crms", None, "none is configured", remedy)
+
+
 def unreadable(error: CrmSmsError) -> Diagnosis:
     """The finding for settings that cannot be read: there is nothing further to look at."""
     lines = filter(None, map(str.strip, str(error).splitlines()))
@@ -77,11 +88,14 @@ def unreadable(error: CrmSmsError) -> Diagnosis:
 
 
 _REREAD = "correct it, then run crm-sms doctor again"
+_AGAIN = "it may pass by itself: run crm-sms doctor again in a while"
 
 
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
+    except TryLater as error:
+        return [Finding(subject, False, str(error), _AGAIN)]
     except CrmSmsError as error:
         return [Finding(subject, False, str(error), _REREAD)]
 

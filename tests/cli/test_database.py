@@ -26,6 +26,14 @@ def test_upgrade_makes_the_schema(crm_sms: Any, empty: dict[str, str]) -> None:
     assert (first.code, again.code) == (0, 0)
 
 
+def test_a_new_ledger_is_said_to_be_new(crm_sms: Any, empty: dict[str, str]) -> None:
+    """In words."""
+    assert (
+        crm_sms("db", "upgrade", **empty).out == f"the ledger is new, at schema {schema.head()}\n"
+    )
+    assert crm_sms("db", "upgrade", **empty).out == f"the ledger is at schema {schema.head()}\n"
+
+
 def test_current_says_what_is_needed(crm_sms: Any, empty: dict[str, str]) -> None:
     """It ends with 3 while something is missing, and names the remedy."""
     before = crm_sms("db", "current", **empty)
@@ -60,6 +68,17 @@ def test_an_older_schema_is_refused(
     answer = crm_sms(*command, **empty)
     assert (answer.code, answer.out) == (1, "")
     assert "run: crm-sms db upgrade" in answer.err
+
+
+def test_current_of_a_newer_ledger_names_the_remedy_that_helps(crm_sms: Any, world: World) -> None:
+    """No upgrade by this program makes it older."""
+    with world.app.ledger.write("meta") as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    answer = crm_sms("db", "current")
+    assert answer.code == 3
+    assert "install the crm-sms that upgraded it" in answer.out
+    assert "crm-sms db upgrade" not in answer.out
+    assert crm_sms("db", "current", "--json").json["revision"] == "9999"
 
 
 @pytest.mark.parametrize("command", [["worker"], ["process"], ["db", "upgrade"]], ids=" ".join)

@@ -146,6 +146,25 @@ def test_a_mapping_that_cannot_be_read_fails(crm_sms: Any, world: World) -> None
     assert findings(answer)["salesforce credentials"] == ["ok"]
 
 
+def test_an_installation_without_anything_to_do_is_told(anywhere: Any, tmp_path: Any) -> None:
+    """Such as one whose crm-sms.toml was lost: nothing fails, and nothing happens either."""
+    assert anywhere("--folder", tmp_path, "init").code == 0
+    (tmp_path / "crm-sms.toml").unlink()
+    answer = anywhere("--folder", tmp_path, "doctor", "--json")
+    assert answer.code == 0
+    assert findings(answer)["crms"] == findings(answer)["providers"] == ["warning"]
+    assert "[crms.NAME]" in remedies(answer, "crms")
+    assert "[providers.NAME]" in remedies(answer, "providers")
+
+
+def test_a_crm_that_is_silent_for_now_is_no_mistake_to_correct(crm_sms: Any, world: World) -> None:
+    """What passes by itself has another remedy than what is wrong."""
+    world.fault("status", status=503)
+    text = remedies(crm_sms("doctor", "--json"), "mapping salesforce")
+    assert "correct it" not in text
+    assert "it may pass by itself" in text
+
+
 def test_another_schema_fails(crm_sms: Any, tmp_path: Any) -> None:
     """CRM and provider are asked all the same."""
     answer = crm_sms("doctor", "--json", CRM_SMS_DATABASE=f"sqlite:///{tmp_path}/new.db")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from crm_sms.testing.world import World
 
@@ -17,6 +20,22 @@ def test_people_come_into_the_mirror(crm_sms: Any, world: World) -> None:
     assert (answer.code, done["failure"]) == (0, "")
     assert done["report"]["rows"]["people:Contact"] == 1
     assert done["report"]["calls"] > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "table"), [("people", "crms"), ("provider", "providers"), ("deliver", "crms")]
+)
+def test_with_nothing_configured_a_command_says_so(
+    anywhere: Any, tmp_path: Path, command: str, table: str
+) -> None:
+    """Silence would look like success; the remedy is on standard error."""
+    assert anywhere("--folder", tmp_path, "init").code == 0
+    (tmp_path / "crm-sms.toml").unlink()
+    args = [command] if command == "deliver" else ["sync", command]
+    answer = anywhere("--folder", tmp_path, *args)
+    assert answer.code == 0
+    assert f"nothing is configured for this: add a table [{table}.NAME]" in answer.err
+    assert anywhere("--folder", tmp_path, *args, "--json").json == {}
 
 
 def test_process_and_deliver_follow_each_other(crm_sms: Any, world: World, contact: str) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +33,25 @@ def test_a_document_holds_plain_values_only(capsys: pytest.CaptureFixture[str]) 
     assert (document["report"]["done"], document["reason"]) == (2, "data")
     assert "Zoë" in printed
     assert "for people" not in printed
+
+
+def test_a_screen_that_has_not_every_letter_still_gets_the_report(tmp_path: Path) -> None:
+    """Of another encoding: what it cannot show is replaced, and JSON stays whole."""
+    code = "import crm_sms.cli.screen as s; s.forgive()\n"
+    code += "s.answer({'n': 'Zo\u00eb \U0001f44b'}, {json}, lambda: ['Zo\u00eb → \U0001f44b'])"
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    outs = [
+        subprocess.run(
+            [sys.executable, "-c", code.replace("{json}", as_json)],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for as_json in ("False", "True")
+    ]
+    assert outs[0] == "Zo? ? ?\n"
+    assert json.loads(outs[1]) == {"n": "Zoë \U0001f44b"}
 
 
 def test_what_has_no_form_in_json_is_our_mistake() -> None:

@@ -211,6 +211,22 @@ def test_a_database_that_cannot_be_is_a_matter_of_settings(url: str, said: str) 
         Ledger(url, KEY)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_damaged_file_is_a_matter_of_settings(sqlite_url: str, whole: bool) -> None:
+    """A wait mends nothing: the message says that a backup does. Nothing is written to it."""
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    content = path.read_bytes()
+    damaged = b"no database " * 1000 if whole else content[:4096] + b"\xff" * (len(content) - 4096)
+    path.write_bytes(damaged)
+    ledger = Ledger(sqlite_url, KEY)
+    with pytest.raises(BadSettings, match=r"database: .* restore it from a backup"):
+        get(ledger)
+    with pytest.raises(BadSettings, match=r"database: .* restore it from a backup"):
+        put(ledger, 1)
+    ledger.close()
+    assert path.read_bytes() == damaged
+
+
 def test_nobody_else_on_the_machine_reads_a_new_file(tmp_path: Path) -> None:
     """Numbers and texts are in it."""
     ledger = Ledger(f"sqlite:///{tmp_path / 'new.db'}", KEY)
