@@ -29,11 +29,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The fields to be made, and a finding for each that is left out (failed) or whose definition
-    is derived (a warning)."""
+    """The fields to be made, the object of texts if it is to be made too, and a finding for each that
+    is left out (failed) or whose definition is derived (a warning)."""
 
     fields: tuple[Field, ...]
     findings: tuple[Finding, ...]
+    own: str | None = None
 
 
 def is_custom(name: str) -> bool:
@@ -51,19 +52,25 @@ def define(needs: Iterable[NeededField]) -> Definitions:
     mapping fills it; fields that are only read and not in the table exist already."""
     made: dict[tuple[str, str], Field] = {}
     findings: dict[str, Finding] = {}
+    own = None
     for need in needs:
+        if need.section == "message" and is_custom(need.object):
+            if why := _unusable(need.object):
+                findings[need.object] = _left_out(need.object, *why)
+            else:
+                own = need.object
         place = home(need.object), need.name
         if not is_custom(need.name) or place in made:
             continue
         found = _definition(need)
-        subject = f"{place[0]}.{need.name}"
+        subject = _subject(need)
         if isinstance(found, Finding):
             findings[subject] = found
         elif found is not None:
             made[place] = Field(*place, found)
             if need.name not in _known(need):
                 findings[subject] = _derived(subject, need, found)
-    return Definitions(tuple(made.values()), tuple(findings.values()))
+    return Definitions(tuple(made.values()), tuple(findings.values()), own)
 
 
 def _known(need: NeededField) -> Mapping[str, Definition]:
@@ -77,7 +84,7 @@ def _definition(need: NeededField) -> Definition | Finding | None:
     if not need.written:
         return None
     if why := _unusable(need.name):
-        return _left_out(need, *why)
+        return _left_out(_subject(need), *why)
     alike = _known(need).get(need.like or "")
     if alike is not None:
         return _fitted(replace(alike, label=_label(need.name)), need)
@@ -113,11 +120,15 @@ def _invented(need: NeededField) -> Definition | Finding:
     make = _BY_TYPE.get(need.type) if need.type else None
     if make is None:
         remedy = "make the field yourself, and grant our user access to it"
-        return _left_out(need, "is filled by an expression that does not tell its type", remedy)
+        return _left_out(
+            _subject(need), "is filled by an expression that does not tell its type", remedy
+        )
     made = make(need)
     if made.type == "Lookup" and not made.to:
         remedy = "map contact and lead into a field each"
-        return _left_out(need, f"is to point to a {need.record} of more than one object", remedy)
+        return _left_out(
+            _subject(need), f"is to point to a {need.record} of more than one object", remedy
+        )
     return replace(made, label=_label(need.name))
 
 
@@ -140,8 +151,12 @@ _BY_TYPE: Mapping[FieldType, Callable[[NeededField], Definition]] = {
 }
 
 
-def _left_out(need: NeededField, why: str, remedy: str) -> Finding:
-    return Finding(f"{home(need.object)}.{need.name}", False, f"is left out: it {why}", remedy)
+def _subject(need: NeededField) -> str:
+    return f"{home(need.object)}.{need.name}"
+
+
+def _left_out(subject: str, why: str, remedy: str) -> Finding:
+    return Finding(subject, False, f"is left out: it {why}", remedy)
 
 
 def _derived(subject: str, need: NeededField, made: Definition) -> Finding:

@@ -12,8 +12,8 @@ from crm_sms_salesforce.metadata.xml import Node, document
 
 INTEGRATION, READER = "SMS_Integration", "SMS_Reader"
 
-_READ, _EDIT = "allowRead", "allowEdit"
-_VERBS = (*("allowCreate", "allowDelete"), _EDIT, "modifyAllRecords", _READ, "viewAllRecords")
+_CREATE, _READ, _EDIT = "allowCreate", "allowRead", "allowEdit"
+_VERBS = (_CREATE, "allowDelete", _EDIT, "modifyAllRecords", _READ, "viewAllRecords")
 _READS = frozenset({_READ, "viewAllRecords"})
 
 
@@ -67,13 +67,14 @@ def reader_access(needs: Collection[NeededField], made: Collection[Field]) -> Ac
     )
 
 
-def integration_set(objects: Collection[str], own: str | None, access: Access) -> str:
+def integration_set(needs: Collection[NeededField], own: str | None, access: Access) -> str:
     """The set of the user that crm-sms acts as. `own` is the object of texts, if it is of the
     project: its records belong to other people, so only *modify all* lets us update them."""
-    granted: dict[str, frozenset[str]] = {
-        name: _READS | {_EDIT} if _is_written(name, access) else _READS
-        for name in {*objects, *table().always}
-        if name not in ACTIVITIES
+    objects = {need.object for need in needs}
+    made = {need.object for need in needs if need.key}
+    granted = {
+        name: _READS | ({_EDIT} if _is_written(name, access) else set()) | _making(name in made)
+        for name in {*objects, *table().always} - ACTIVITIES
     }
     if own:
         granted[own] = frozenset(_VERBS)
@@ -82,6 +83,11 @@ def integration_set(objects: Collection[str], own: str | None, access: Access) -
     ]
     description = "What crm-sms needs: assign it to the user that it acts as, and to nobody else."
     return _document("SMS: integration", description, granted, own, access, users)
+
+
+def _making(is_made: bool) -> frozenset[str]:
+    """Whoever makes records of an object fills fields that no permission set covers, too."""
+    return frozenset({_CREATE, _EDIT}) if is_made else frozenset()
 
 
 def reader_set(own: str | None, access: Access) -> str:

@@ -10,7 +10,7 @@ from string import Template
 
 from crm_sms.ports import Finding
 from crm_sms.records import NeededField
-from crm_sms_salesforce.metadata.definitions import Definitions, Field, define, is_custom
+from crm_sms_salesforce.metadata.definitions import Definitions, Field, define
 from crm_sms_salesforce.metadata.objects import MANAGED, field_file, object_file, tab_file, views
 from crm_sms_salesforce.metadata.permissions import (
     INTEGRATION,
@@ -33,16 +33,19 @@ class _Plan:
 
     needs: tuple[NeededField, ...]
     definitions: Definitions
-    own: str | None
 
     @property
     def fields(self) -> tuple[Field, ...]:
         return self.definitions.fields
 
+    @property
+    def own(self) -> str | None:
+        return self.definitions.own
+
 
 def files(needs: Sequence[NeededField], api_version: str, version: str) -> dict[str, str]:
     """Every file by its path. The same needs give the same files."""
-    plan = _plan(needs)
+    plan = _Plan(tuple(needs), define(needs))
     access = integration_access(plan.needs, plan.fields)
     source = {**_fields(plan), **_own(plan, version), **_permission_sets(plan, access)}
     return {
@@ -55,12 +58,7 @@ def files(needs: Sequence[NeededField], api_version: str, version: str) -> dict[
 
 def findings(needs: Sequence[NeededField]) -> tuple[Finding, ...]:
     """What is left out of the files (failed), and what is in them by guess (a warning)."""
-    return _plan(needs).definitions.findings
-
-
-def _plan(needs: Sequence[NeededField]) -> _Plan:
-    object = next((need.object for need in needs if need.section == "message"), "")
-    return _Plan(tuple(needs), define(needs), object if is_custom(object) else None)
+    return define(needs).findings
 
 
 def _fields(plan: _Plan) -> dict[str, str]:
@@ -101,9 +99,8 @@ def _by_our_names(plan: _Plan) -> dict[str, Field]:
 
 
 def _permission_sets(plan: _Plan, access: Access) -> dict[str, str]:
-    objects = {need.object for need in plan.needs}
     sets = {
-        INTEGRATION: integration_set(objects, plan.own, access),
+        INTEGRATION: integration_set(plan.needs, plan.own, access),
         READER: reader_set(plan.own, reader_access(plan.needs, plan.fields)),
     }
     return {f"permissionsets/{name}.permissionset-meta.xml": text for name, text in sets.items()}

@@ -165,11 +165,22 @@ def test_a_renamed_object_brings_its_names_along(project: Any) -> None:
     assert "<field>State__c</field>" in view
 
 
-def test_texts_on_an_object_of_others_make_no_object(project: Any) -> None:
-    """A standard object gets fields only."""
-    files = project(('object = "SMS_Message__c"', 'object = "Case"')).files
-    assert "Case.Body__c" in fields(files)
-    assert not [path for path in files if path.endswith((".object-meta.xml", ".tab-meta.xml"))]
+@pytest.mark.parametrize("object", ["Case", "acme__Text__c"])
+def test_texts_on_an_object_of_others_make_no_object(
+    project: Any, elements: Any, object: str
+) -> None:
+    """It gets fields only, and our user may make its records, but not see to all of them."""
+    made = project(('object = "SMS_Message__c"', f'object = "{object}"'))
+    assert f"{object}.Body__c" in fields(made.files)
+    ends = (".object-meta.xml", ".tab-meta.xml", ".listView-meta.xml")
+    assert not [path for path in made.files if path.endswith(ends)]
+    rights = elements(made.files[INTEGRATION], "objectPermissions")
+    (ours,) = [one for one in rights if one["object"] == object]
+    assert {verb for verb, given in ours.items() if given == "true"} == {
+        *("allowCreate", "allowEdit", "allowRead", "viewAllRecords")
+    }
+    told = [finding.subject for finding in made.findings]
+    assert told == ([] if object == "Case" else [object])
 
 
 def test_a_view_needs_the_field_that_it_filters_by(project: Any) -> None:
