@@ -29,8 +29,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The fields to be made, the object of texts if it is to be made too, and a finding for each that
-    is left out (failed) or whose definition is derived (a warning)."""
+    """The fields to be made, the object of texts if it is to be made too, and a finding for each
+    that is left out (failed) or whose definition is derived (a warning)."""
 
     fields: tuple[Field, ...]
     findings: tuple[Finding, ...]
