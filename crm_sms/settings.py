@@ -213,12 +213,12 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
     problems: list[str] = []
     settings = None
     try:
-        settings = _anchored(_read(folder, environ), folder)
-    except Invalid as invalid:
         _text(folder / FILE)
-        problems += [_problem(error, folder) for error in invalid.errors(include_input=False)]
+        settings = _anchored(_read(folder, environ), folder)
     except BadSettings as bad:
         problems.append(str(bad))
+    except Invalid as invalid:
+        problems += [_problem(error, folder) for error in invalid.errors(include_input=False)]
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{folder / FILE} is not TOML: {error}; correct it there")
     database = sqlite_file(settings) if settings else None
@@ -228,8 +228,6 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _read(folder: Path, environ: Mapping[str, str]) -> Settings:
-    class FromFolder(Settings):
 def _text(path: Path) -> str:
     """What a file says, nothing if there is none."""
     try:
@@ -258,9 +256,11 @@ def _line(statement: Binding) -> int:
     return statement.original.line + blank.count("\n")
 
 
-        @classmethod
+def _read(folder: Path, environ: Mapping[str, str]) -> Settings:
     secrets = _secrets(folder / SECRETS_FILE)
 
+    class FromFolder(Settings):
+        @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
