@@ -129,7 +129,7 @@ class Tokens:
             raise TryLater(text, wait_s=5) from error
         if response.status_code == 429 or response.status_code >= 500:
             raise TryLater(f"{settings.login_url} answered HTTP {response.status_code}", wait_s=5)
-        return self._token_of(response.status_code, _json(response))
+        return self._token_of(response.status_code, json_or_none(response))
 
     def _token_of(self, status: int, body: object) -> Token:
         if status != 200 or not isinstance(body, Mapping):
@@ -151,7 +151,8 @@ def _refusal(host: str, status: int, body: object) -> AccessRefused | TryLater:
     return AccessRefused(f"{host} refuses our credentials: {fault.words}; {remedy}")
 
 
-def _json(response: requests.Response) -> Any:
+def json_or_none(response: requests.Response) -> Any:
+    """What an answer holds; None if that is no JSON."""
     try:
         return response.json()
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from crm_sms.errors import AccessRefused, TryLater, Unclear
 from crm_sms.ports import Clock, CrmInstaller, Finding, Room
 from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, WriteResult
-from crm_sms_salesforce.checks import findings, room
+from crm_sms_salesforce.checks import findings, room, version_finding
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.ids import full_id
@@ -147,9 +147,16 @@ class SalesforceCrm:
     def _look_at(self, object: str) -> ObjectDescription:
         description = self.describe([object]).get(object)
         if description is None:
-            remedy = "give the run-as user's permission set read access"
-            raise AccessRefused(f"our user does not see {object}: {remedy}")
+            raise AccessRefused(self._why_unseen(object))
         return description
+
+    def _why_unseen(self, object: str) -> str:
+        """Under a version that the org does not serve, no object is there either."""
+        version = version_finding(self._rest.versions(), self._settings.api_version)
+        if version.ok is False:
+            return f"{version.text}: {version.remedy}"
+        remedy = "give the run-as user's permission set read access"
+        return f"our user does not see {object}: {remedy}"
 
     def _visible_after(
         self, error: ApiError, object: str, fields: Collection[str]

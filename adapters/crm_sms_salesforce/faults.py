@@ -35,7 +35,8 @@ class ApiError(Exception):
     """An answer with an HTTP status of 300 or more; never leaves the adapter."""
 
     def __init__(self, status: int, faults: tuple[Fault, ...]) -> None:
-        super().__init__(f"HTTP {status}: {'; '.join(fault.words for fault in faults)}")
+        words = "; ".join(fault.words for fault in faults)
+        super().__init__(f"HTTP {status}: {words}" if words else f"HTTP {status}")
         self.status = status
         self.faults = faults
 
@@ -61,7 +62,8 @@ def _fault(item: Mapping[str, object]) -> Fault:
 
 
 def clean(text: str) -> str:
-    """Without values that may be a person's, and never longer than `MAX_WORDS`."""
+    """Without values that may be a person's, in one line, and never longer than `MAX_WORDS`."""
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
+    text = " ".join(text.split())
     return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crm_sms.errors import AccessRefused
 from crm_sms.records import (
     Columns,
     MirrorPart,
@@ -52,8 +53,14 @@ def source_of(pull: Pull) -> Source:
 
 
 def statement(source: Source, description: ObjectDescription, pull: Pull) -> str:
-    """The query of a pull; columns that our user does not see are never selected."""
+    """The query of a pull; columns that our user does not see are never selected.
+
+    Raises AccessRefused if it does not see the one that tells which rows are wanted.
+    """
     visible = {name.casefold() for name in description.fields}
+    if source.having and source.having.casefold() not in visible:
+        remedy = "make the field, or give the run-as user's permission set read access"
+        raise AccessRefused(f"our user does not see {source.object}.{source.having}: {remedy}")
     wanted = distinct([*_ALWAYS, *source.fields])
     fields = [name for name in wanted if name.casefold() in visible]
     return select_changed(source.object, fields, pull.since, source.having)

@@ -14,7 +14,9 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
 from crm_sms.records import Usage
-from crm_sms_salesforce.auth import Token, Tokens
+from crm_sms_salesforce.auth import Token, Tokens, json_or_none
+from crm_sms_salesforce.faults import ApiError, parse_faults
+from crm_sms_salesforce.refusals import raise_if_refused
 from crm_sms_salesforce.settings import Settings
 
 _COUNTED = "/services/data/v"  # the list of versions above it is open to all and free
@@ -60,6 +62,7 @@ class Session(requests.Session):
         response = self._once(str(method), str(url), *args, **kwargs)
         if response.status_code == 401:
             self._tokens.forget()
+            raise_if_refused(ApiError(401, parse_faults(json_or_none(response))))
             raise AccessRefused(
                 "Salesforce refuses a token it has just given (HTTP 401): check the session "
                 "policies and IP ranges of the External Client App and the run-as user"

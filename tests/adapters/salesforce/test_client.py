@@ -360,6 +360,13 @@ def test_every_new_token_refused_is_bounded(
     assert crm.calls == 0
 
 
+def test_a_401_with_a_code_of_its_own_has_its_own_remedy(org: Org) -> None:
+    """An expired password is no matter of session policies."""
+    org.fault("api_off", code="INVALID_OPERATION_WITH_EXPIRED_PASSWORD")
+    with pytest.raises(AccessRefused, match="set `Password Never Expires` for the run-as user"):
+        org.crm().describe(["Contact"])
+
+
 def watch(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every request that leaves from now on, with its time-out."""
     sent: list[Any] = []

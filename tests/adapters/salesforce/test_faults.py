@@ -66,6 +66,17 @@ def test_body_of_a_text_does_not_appear() -> None:
     assert clean(message) == "Subject: data value too large: … (max length=255)"
 
 
+def test_words_are_one_line() -> None:
+    """Salesforce sets a query and an arrow under what it complains of."""
+    message = "\n, Nope FROM Task\n   ^\nERROR at Row:1:Column:9\nNo such column 'Nope'"
+    assert clean(message) == ", Nope FROM Task ^ ERROR at Row:1:Column:9 No such column 'Nope'"
+
+
+def test_an_answer_without_words_is_its_status() -> None:
+    """A proxy's page says nothing that we may show."""
+    assert str(ApiError(503, ())) == "HTTP 503"
+
+
 def test_record_ids_stay() -> None:
     """An id is how the admin finds the record, even one with a long run of digits."""
     message = "duplicates value on record with id: 00T000000000123AAA"

@@ -150,6 +150,21 @@ def test_object_that_we_do_not_see(org: Org) -> None:
         people(org, columns)
 
 
+def test_without_its_key_no_task_is_pulled(org: Org) -> None:
+    """The field is named, and what to do; the query is not even asked."""
+    org.fault("hidden", fields=["Task.SMS_Key__c"])
+    crm = org.crm()
+    with pytest.raises(AccessRefused, match=r"does not see Task\.SMS_Key__c: make the field"):
+        next(crm.pull(Pull(MirrorPart.TASKS, None, key_field="SMS_Key__c")))
+    assert crm.calls == 1, "the description alone"
+
+
+def test_a_version_that_the_org_does_not_serve_is_what_is_told(org: Org) -> None:
+    """It looks as if every object were hidden."""
+    with pytest.raises(AccessRefused, match=r"does not serve 99\.0: set api_version to"):
+        next(org.crm(api_version="99.0").pull(Pull(MirrorPart.OWNERS)))
+
+
 def test_only_changes_since_the_watermark_oldest_first(org: Org) -> None:
     """The watermark is inclusive, and order is that of change, then of id."""
     first, second, third = org.create("Contact", *({"LastName": name} for name in "abc"))
