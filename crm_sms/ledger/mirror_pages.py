@@ -27,10 +27,11 @@ from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """Numbers that people hold since this page, by person id, people whose opt-out field is
-    unchecked, and how many are new or not as they were."""
+    """Numbers that people hold since this page, by person id, numbers that somebody no longer has,
+    people whose opt-out field is unchecked, and how many are new or not as they were."""
 
     numbers: Mapping[str, Collection[str]]
+    lost: Collection[str]
     unchecked: Collection[str]
     changed: int
 
@@ -63,7 +64,8 @@ def store_people(
     learnt = {id: have[id] - had.get(id, set()) for id in changed}
     unchecked = {person.id for person in rows if person.opted_out is False and not person.deleted}
     held = {id: numbers for id, numbers in learnt.items() if numbers}
-    return Learnt(held, unchecked, len(different.union(changed)))
+    lost = {number for id in changed for number in had.get(id, set()) - have[id]}
+    return Learnt(held, lost, unchecked, len(different.union(changed)))
 
 
 def _put(

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import encode
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
@@ -95,6 +96,24 @@ def put(
         rows.sort(key=lambda row: (row["object"], row["key"], row["lane"]))
         connection.execute(_put(ledger.is_sqlite), rows)
     return len(rows)
+
+
+def waiting_at(
+    connection: Connection, crm: str, lane: Lane, places: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Of these (object, key), those that have a row in this lane, parked ones too."""
+    return {
+        (object_name, key)
+        for object_name, keys in by_object(places).items()
+        for key in connection.execute(
+            select(outbox.c.key).where(
+                outbox.c.crm == crm,
+                outbox.c.object == object_name,
+                outbox.c.lane == int(lane),
+                outbox.c.key.in_(keys),
+            )
+        ).scalars()
+    }
 
 
 def lock_rows(connection: Connection, ids: Collection[int]) -> None:

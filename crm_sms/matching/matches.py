@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from crm_sms.matching.opportunities import OpportunityRule, Pipeline, choose_opportunity
 from crm_sms.matching.rules import Candidate, Choice, Rule, choose
 from crm_sms.messages import Message
-from crm_sms.records import Opportunity, Person, Scalar
+from crm_sms.records import Opportunity, Person, Role, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def _match(crm: str, id: int, text: Message, last_texted: Person | None, known: 
         return Match(id, crm, choice.rule, OpportunityRule.NONE, conversation_id=talk)
     if stored and stored.person_id == choice.person.id:
         return replace(stored, rule=choice.rule)
-    opportunity, rule = choose_opportunity(*known.pipeline.of(choice.person.id))
+    roles, opportunities = known.pipeline.of(choice.person.id)
+    opportunity, rule = choose_opportunity(roles, opportunities)
     return Match(
         id,
         crm,
@@ -91,7 +92,7 @@ def _match(crm: str, id: int, text: Message, last_texted: Person | None, known: 
         object=choice.person.object,
         person_id=choice.person.id,
         opportunity_id=opportunity.id if opportunity else None,
-        context=_context(choice.person, opportunity),
+        context=_context(choice.person, opportunity, roles, opportunities),
         conversation_id=talk,
     )
 
@@ -115,16 +116,28 @@ def _choose(
     )
 
 
-def _context(person: Person, opportunity: Opportunity | None) -> dict[str, Scalar]:
-    """How things stood when the text was first matched: it cannot be rebuilt later."""
+def _context(
+    person: Person,
+    opportunity: Opportunity | None,
+    roles: Iterable[Role],
+    opportunities: Iterable[Opportunity],
+) -> dict[str, Scalar]:
+    """How things stood when the text was first matched: it cannot be rebuilt later. The open
+    opportunities are their ids, separated by `;`."""
     context: dict[str, Scalar] = {
         "kind": person.kind,
         "owner": person.owner_id,
         "account": person.account_id,
+        "open_opportunities": ";".join(sorted(one.id for one in opportunities if one.open)),
         **person.fields,
     }
     if opportunity:
-        context |= {"stage": opportunity.stage, "amount": opportunity.amount}
+        played = (role.role for role in roles if role.opportunity_id == opportunity.id)
+        context |= {
+            "stage": opportunity.stage,
+            "amount": opportunity.amount,
+            "role": next(played, None),
+        }
     return context
 
 

@@ -222,10 +222,11 @@ def _match_again(
     learnt: Learnt,
     now: datetime,
 ) -> None:
-    """Texts that waited for a number, or were meant for somebody unknown, are looked at again."""
+    """Texts that waited for a number, or were meant for somebody unknown, are looked at again; so
+    are those of a number that fewer people share now."""
     crm = syncing.planner.crm
     waiting = set(meant_for(connection, crm, [one.id for one in found if not one.deleted]))
-    numbers = {number for held in learnt.numbers.values() for number in held}
+    numbers = {number for held in learnt.numbers.values() for number in held}.union(learnt.lost)
     if numbers:
         waiting |= set(waiting_for(connection, crm, numbers))
     inbox.put_back(syncing.ledger, connection, waiting, now)
@@ -238,7 +239,7 @@ def _opt_out_again(
     """Whoever holds a number that said no is opted out, also if somebody unchecked it."""
     ledger, planner = syncing.ledger, syncing.planner
     concerned = learnt.unchecked | learnt.numbers.keys()
-    said = opted_out(ledger, planner.crm, connection, concerned)
+    said = opted_out(ledger, planner, connection, concerned)
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
     ours = {field.name for no in planner.mapping.opt_outs.values() for field in no.fields}
     report.opt_outs += _opt_out(syncing, connection, said, now)

@@ -287,3 +287,53 @@ def test_a_reply_that_came_before_the_pull_saw_the_task_done_gets_a_task(world: 
     world.sync()
     world.settle(rounds=2)
     assert len(world.tasks()) == 2
+
+
+def test_a_no_that_a_rep_set_by_hand_stays_as_it_was(world: World) -> None:
+    """It concerns the person: a STOP from one of their numbers narrows it to none."""
+    evidence = {"SMS_Opt_Out_Source__c": "asked the rep"}
+    jane = world.contact(Phone="(202) 555-0124", SMS_Opt_Out__c=True, **evidence)
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(JANE, "SM1", "STOP"))
+    world.settle()
+    contact = world.record("Contact", jane)
+    assert (contact["SMS_Opt_Out_Source__c"], contact.get("SMS_Opt_Out_Phone__c")) == (
+        "asked the rep",
+        None,
+    )
+    world.edit("Contact", jane, SMS_Opt_Out__c=False)
+    world.advance(600)
+    world.sync()
+    world.settle()
+    contact = world.record("Contact", jane)
+    assert (contact["SMS_Opt_Out__c"], contact["SMS_Opt_Out_Phone__c"]) == (True, JANE)
+
+
+def test_our_own_no_takes_further_numbers(world: World) -> None:
+    """A flag of ours names every number that said no."""
+    jane = world.contact(Phone="(202) 555-0124")
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(JANE, "SM1", "STOP"))
+    world.settle(rounds=2)
+    world.sync()
+    world.receive(world.reply(JOE, "SM2", "STOP"))
+    world.settle(rounds=2)
+    assert world.record("Contact", jane)["SMS_Opt_Out_Phone__c"] == f"{JANE};{JOE}"
+
+
+def test_a_text_in_triage_finds_its_person_when_the_other_one_is_gone(world: World) -> None:
+    """Two held the number; one was a duplicate that somebody deleted."""
+    _known(world)
+    double = world.contact()
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(JANE, "SM1"))
+    world.settle()
+    assert world.tasks() == []
+    world.delete(double)
+    world.advance(600)
+    world.sync()
+    world.settle(rounds=3)
+    assert len(world.tasks()) == 1

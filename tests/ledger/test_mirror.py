@@ -71,7 +71,7 @@ def test_a_person_comes_back_with_parsed_phones(ledger: Ledger) -> None:
         assert mirror.people_by_id(connection, "service", ["1"]) == {}
     phones = (Phone("", ADA), Phone("", BOB))
     assert found == {"1": replace(pulled, phones=phones)}
-    assert learnt == Learnt({"1": {ADA, BOB}}, set(), 1)
+    assert learnt == Learnt({"1": {ADA, BOB}}, set(), set(), 1)
 
 
 def test_what_came_again_as_it_was_is_not_counted(ledger: Ledger) -> None:
@@ -181,11 +181,11 @@ def test_a_pipeline_is_of_the_living(ledger: Ledger) -> None:
     others(ledger, *roles)
     with ledger.read() as connection:
         found = mirror.pipeline(connection, "sales", ["p1", "p2", "p3", "p4"])
-        assert mirror.pipeline(connection, "sales", []).of("p1") == ([], [])
+        assert mirror.pipeline(connection, "sales", []).of("p1") == ((), [])
         assert mirror.opportunities_by_id(connection, "sales", []) == {}
     assert found.of("p1") == (roles[:2], opportunities[:2])
     assert found.of("p2") == ([roles[2]], [])
-    assert found.of("p3") == ([], [])
+    assert found.of("p3") == ((), [])
     assert [found.has_open(id) for id in ("p1", "p2", "p3", "p4")] == [True, False, False, False]
 
 

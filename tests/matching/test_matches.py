@@ -125,16 +125,22 @@ def test_a_match_that_stands_keeps_how_things_stood() -> None:
 def test_a_text_that_moves_takes_its_conversation_along_and_looks_around_anew() -> None:
     """The new person's opportunity, owner and account are kept from here on."""
     stored = Match(1, CRM, "only", "none", "Contact", "ann", None, {}, conversation_id=7)
-    deal, role = Opportunity("o", "Big", NOW, stage="open"), Role("r", "o", "bob", NOW)
-    known = mirror(matches={1: stored}, pipeline=Pipeline({"bob": [role]}, {"o": deal}))
+    deal, won = (
+        Opportunity("o", "Big", NOW, stage="open"),
+        Opportunity("w", "Old", NOW, stage="won", open=False),
+    )
+    roles = [Role("r", "o", "bob", NOW, role="Decision Maker"), Role("s", "w", "bob", NOW)]
+    known = mirror(matches={1: stored}, pipeline=Pipeline({"bob": roles}, {"o": deal, "w": won}))
     [found] = match_texts(CRM, {1: text("t", 0, means="bob")}, {}, known).values()
     assert (found.person_id, found.opportunity_id, found.conversation_id) == ("bob", "o", 7)
     assert found.context == {
         "kind": "contact",
         "owner": "owner of bob",
         "account": None,
+        "open_opportunities": "o",
         "stage": "open",
         "amount": None,
+        "role": "Decision Maker",
     }
 
 
