@@ -47,6 +47,7 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
     try:
         must_be_one(ctx.obj)
         app = installation(ctx.obj, os.environ)
+        app.clock()  # may be a file that holds no time
     except CrmSmsError as error:
         return unreadable(error)
     try:
