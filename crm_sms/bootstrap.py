@@ -221,7 +221,8 @@ def opt_out_rules(app: App) -> dict[str, OptOutRules]:
 
 def processing(app: App) -> Processing:
     """What `process` needs, for every configured CRM."""
-    return Processing(app.ledger, planners(app), opt_out_rules(app), app.clock)
+    wait = timedelta(seconds=app.settings.windows.bodies)
+    return Processing(app.ledger, planners(app), opt_out_rules(app), app.clock, wait)
 
 
 def planners(app: App) -> tuple[Planner, ...]:

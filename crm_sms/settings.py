@@ -112,6 +112,7 @@ class TaskSettings(_Table):
 class WindowSettings(_Table):
     """How many seconds desired records wait for company, by lane, and what opt-outs keep free.
 
+    `bodies` is how long records of a text wait for its body, which only a listing tells.
     `opt_out_quota` is the share of a CRM's calls that no other lane may use.
     """
 
@@ -119,6 +120,7 @@ class WindowSettings(_Table):
     tasks: float = Field(default=1, ge=0)
     timeline: float = Field(default=15, ge=0)
     roll_ups: float = Field(default=60, ge=0)
+    bodies: float = Field(default=120, ge=0)
     opt_out_quota: float = Field(default=0.05, ge=0, lt=1)
 
 

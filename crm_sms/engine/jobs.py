@@ -15,7 +15,7 @@ from typing import Literal
 from crm_sms.bootstrap import App, delivering, planner, planners, processing, reconciling, syncing
 from crm_sms.errors import CrmSmsError, TryLater
 from crm_sms.ledger import inbox, outbox
-from crm_sms.settings import WindowSettings, WorkerSettings
+from crm_sms.settings import WorkerSettings
 from crm_sms.use_cases.deliver import DeliveryReport, deliver, last_pause
 from crm_sms.use_cases.process import ProcessReport, process
 from crm_sms.use_cases.reconcile import ReconcileReport, reconcile
@@ -210,8 +210,7 @@ def failure_of(report: Report) -> str:
 
 
 def without_windows(app: App) -> App:
-    """The installation with no record waiting for company."""
-    none = WindowSettings(opt_outs=0, tasks=0, timeline=0, roll_ups=0)
-    kept = app.settings.windows.opt_out_quota
-    windows = none.model_copy(update={"opt_out_quota": kept})
+    """The installation with no record waiting for company; one may still wait for its text."""
+    none = dict.fromkeys(("opt_outs", "tasks", "timeline", "roll_ups"), 0)
+    windows = app.settings.windows.model_copy(update=none)
     return replace(app, settings=app.settings.model_copy(update={"windows": windows}))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -65,8 +66,12 @@ def put(
     records: Iterable[tuple[DesiredRecord, int | None]],
     now: datetime,
     windows: Mapping[Lane, timedelta],
+    holds: Mapping[int, datetime] = MappingProxyType({}),
 ) -> int:
     """Store desired records, each with the message it is due to; a waiting row takes new fields.
+
+    `holds` are by message: no request carries its timeline's rows before, unless they come again
+    without a hold.
 
     A record is the whole of what its lane wants, so new facts replace the row's fields. A parked
     row stays parked: a retry is somebody's decision; but for an opt-out of somebody who was gone
@@ -86,7 +91,7 @@ def put(
             "message_id": message_id,
             "created_at": now,
             "due_at": now + windows[record.lane],
-            "not_before": now,
+            "not_before": _held_until(record.lane, message_id, holds, now),
         }
         for record, message_id in records
     ]
@@ -129,6 +134,14 @@ def lock_rows(connection: Connection, ids: Collection[int]) -> None:
     connection.execute(query).all()
 
 
+def _held_until(
+    lane: Lane, message_id: int | None, holds: Mapping[int, datetime], now: datetime
+) -> datetime:
+    if lane is not Lane.TIMELINE or message_id is None:
+        return now
+    return max(now, holds.get(message_id, now))
+
+
 @lru_cache  # putting a statement together costs more than running it
 def _put(is_sqlite: bool) -> Any:
     statement = sqlite.insert(outbox) if is_sqlite else postgresql.insert(outbox)
@@ -139,6 +152,8 @@ def _put(is_sqlite: bool) -> Any:
         or_(outbox.c.reason == Reason.DELETED, outbox.c.reason == Reason.CONVERTED),
     )
     anew = or_(outbox.c.state == State.SETTLING, returned)
+    # A row that nobody has tried to write backs off from nothing: it is held, and may be let go.
+    sooner = and_(outbox.c.tries == 0, new.not_before < outbox.c.not_before)
     return statement.on_conflict_do_update(
         index_elements=["crm", "object", "key", "lane"],
         set_={
@@ -151,7 +166,7 @@ def _put(is_sqlite: bool) -> Any:
             "partition": new.partition,
             "state": case((anew, State.WAITING), else_=outbox.c.state),
             "due_at": case((anew, new.due_at), else_=outbox.c.due_at),
-            "not_before": case((anew, new.not_before), else_=outbox.c.not_before),
+            "not_before": case((or_(anew, sooner), new.not_before), else_=outbox.c.not_before),
         },
     )
 

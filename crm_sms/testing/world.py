@@ -218,8 +218,10 @@ def build(
     database: str | None = None,
     further: str = "",
     environ: Mapping[str, str] | None = None,
+    bodies_s: float = 0,
 ) -> World:
-    """An installation in `folder` with an upgraded ledger; the clock stands at START."""
+    """An installation in `folder` with an upgraded ledger; the clock stands at START. Records wait
+    for the body of their text only if `bodies_s` says how long."""
     box.clock.set(START)
     with urllib.request.urlopen(f"{box.url}/_sandbox/salesforce", timeout=10) as answer:
         credentials = json.load(answer)["credentials"]
@@ -233,6 +235,8 @@ def build(
         database=database,
         further=further,
     )
+    with (folder / ".env").open("a") as env:
+        env.write(f"CRM_SMS_WINDOWS__BODIES={bodies_s:g}\n")
     app = installation(folder, environ or {})
     schema.upgrade(app.ledger)
     return World(app, box, next(iter(accounts)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from crm_sms.admin_files import read_mapping
 from crm_sms.bootstrap import reconciling
 from crm_sms.delivery.windows import Windows
 from crm_sms.engine.jobs import JOBS, once, without_windows
-from crm_sms.events import Event, Status
+from crm_sms.events import ErrorClass, Event, Status
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.mirror_pages import store_people
 from crm_sms.ledger.tables import (
@@ -37,7 +38,7 @@ from crm_sms.sandbox.server import Sandbox, running
 from crm_sms.sandbox.twilio import orders
 from crm_sms.sandbox.twilio.accounts import SERVICE_SID
 from crm_sms.sandbox.twilio.callbacks import wire
-from crm_sms.testing.world import World
+from crm_sms.testing.world import World, build
 from crm_sms.use_cases.process import Planner, Processing, process
 from crm_sms.use_cases.receive import receive
 from crm_sms.use_cases.reconcile import Reconciling, reconcile
@@ -378,3 +379,94 @@ def test_the_worker_lists_by_itself(live: World) -> None:
     done = once(without_windows(live.app), [job.name for job in JOBS], lambda *told: None)
     assert [one.failure for one in done] == ["", "", "", ""]
     assert "Spring is here" in {one["Body__c"] for one in live.records("SMS_Message__c")}
+
+
+# ── records that wait for the body of their text ─────────────────────────────────────────────────
+
+
+@pytest.fixture
+def patient(tmp_path: Path, sandbox: Sandbox) -> Iterator[World]:
+    """As an installation is by itself: for two minutes records wait for a body. Jane is known."""
+    world = build(tmp_path, sandbox, bodies_s=120)
+    world.contact()
+    world.advance(600)
+    world.sync()
+    yield world
+    world.app.close()
+
+
+def to_jane(world: World) -> None:
+    """A text of another system, whose callbacks have all come."""
+    world.box.twilio.send(order(world, JANE, "Spring is here"))
+    come(world, 10)
+    world.process()
+
+
+def bodies(world: World) -> list[Any]:
+    """What the message records say."""
+    return [one.get("Body__c") for one in world.records("SMS_Message__c")]
+
+
+def test_a_text_is_written_once_and_complete(patient: World) -> None:
+    """It waits, while what was counted is written; the listing lets it go."""
+    to_jane(patient)
+    patient.advance(60)
+    patient.deliver()
+    assert bodies(patient) == []
+    [jane] = patient.records("Contact")
+    assert jane["SMS_Sent_Count__c"] == 1
+    reconcile(reconciling(patient.app, "twilio"))
+    patient.process()
+    patient.deliver()
+    assert bodies(patient) == ["Spring is here"]
+    patient.advance(600)
+    assert patient.deliver().requests == 0
+
+
+def test_without_a_body_it_is_written_after_two_minutes(patient: World) -> None:
+    """The listing that comes later completes the same record."""
+    to_jane(patient)
+    patient.advance(119)
+    patient.deliver()
+    assert bodies(patient) == []
+    patient.advance(1)
+    patient.deliver()
+    assert bodies(patient) == [None]
+    reconcile(reconciling(patient.app, "twilio"))
+    patient.settle()
+    assert bodies(patient) == ["Spring is here"]
+
+
+def test_an_answered_text_stands_on_the_timeline_with_its_body(patient: World) -> None:
+    """An entry is made once, so it waits as well; the task for the reply and an opt-out do not."""
+    to_jane(patient)
+    reply = orders.Reply(**{"from": JANE, "to": SENDER, "body": "Call me"})
+    patient.box.twilio.configure(
+        orders.Configure(inbound_url=f"{patient.box.url}/webhooks/twilio/in")
+    )
+    patient.box.twilio.reply(reply)
+    come(patient, 1)
+    patient.process()
+    patient.advance(2)
+    patient.deliver()
+    [task] = patient.tasks()
+    assert "Call me" in task["Description"]
+    assert bodies(patient) == ["Call me"]
+    reconcile(reconciling(patient.app, "twilio"))
+    patient.settle()
+    subjects = {one["Subject"] for one in patient.tasks("entry:")}
+    assert subjects == {"SMS sent: Spring is here", "SMS received: Call me"}
+
+
+def test_an_opt_out_waits_for_no_body(patient: World) -> None:
+    """A send that was refused because of an earlier no has no body here, and opts out at once."""
+    patient.receive(
+        patient.outbound(
+            JANE, "SM1", Status.FAILED, error_code="21610", error_class=ErrorClass.CONSENT
+        )
+    )
+    patient.process()
+    patient.deliver()
+    [jane] = patient.records("Contact")
+    assert jane["SMS_Opt_Out__c"] is True
+    assert bodies(patient) == []

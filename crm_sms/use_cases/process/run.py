@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,7 @@ from crm_sms.ledger import texts as ledger_texts
 from crm_sms.ledger.parked import park
 from crm_sms.ledger.planned import withdraw_unwanted
 from crm_sms.ledger.portion import Portion
+from crm_sms.messages.bodies import body_awaited_until
 from crm_sms.use_cases.process.planning import plan_batch
 from crm_sms.use_cases.process.replanning import is_current, replan
 from crm_sms.use_cases.process.texts import load
@@ -68,11 +70,14 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
         seen = {number for text in texts for number in text.facts}
         places = link(processing, connection, texts)
         _store(processing, connection, texts)
+        holds = _holds(processing, texts)
         for planner in processing.planners:
             planned = plan_batch(processing, planner, connection, texts, places, now)
             ids = [text.id for text in texts]
             withdraw_unwanted(connection, planner.crm, ids, planned.places)
-            report.records += outbox.put(ledger, connection, planned.wanted, now, planner.windows)
+            report.records += outbox.put(
+                ledger, connection, planned.wanted, now, planner.windows, holds
+            )
             park(ledger, connection, planner.crm, planned.refused, now)
             report.unmatched += planned.unmatched
             report.refused += len(planned.refused)
@@ -81,6 +86,12 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
     report.events += done
     report.messages += len(texts)
     return done
+
+
+def _holds(processing: Processing, texts: Sequence[LoadedText]) -> dict[int, datetime]:
+    wait = processing.body_wait
+    until = {text.id: body_awaited_until(text.message, text.facts.values(), wait) for text in texts}
+    return {id: at for id, at in until.items() if at}
 
 
 def _store(processing: Processing, connection: Connection, texts: Sequence[LoadedText]) -> None:

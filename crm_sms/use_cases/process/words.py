@@ -44,12 +44,14 @@ class Planner:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """Everything a run needs; `rules` are the opt-out rules by provider."""
+    """Everything a run needs; `rules` are the opt-out rules by provider, `body_wait` is how long a
+    text's records wait for its body."""
 
     ledger: Ledger
     planners: tuple[Planner, ...]
     rules: Mapping[str, OptOutRules]
     clock: Clock
+    body_wait: timedelta = timedelta(0)
 
 
 @dataclass(slots=True)
