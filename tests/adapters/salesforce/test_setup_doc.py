@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from crm_sms.admin_files import shipped
-from crm_sms.bootstrap import planner
+from crm_sms.bootstrap import installation, planner, project
 from crm_sms.mapping import check
 from crm_sms.sandbox.salesforce import schema
 from crm_sms.sandbox.salesforce.schema import Field
 from crm_sms.sandbox.server import running
 from crm_sms.testing.world import World, build
+from crm_sms.use_cases.init import write_files
 from crm_sms_salesforce.metadata.table import table as known
 
 pytestmark = pytest.mark.checkout
@@ -132,6 +133,40 @@ def granted() -> tuple[set[str], set[str]]:
         if "every field of its table" in edits:
             edit |= {f"{name}.{field}" for field in written(name) if field in ours(name)}
     return read, edit
+
+
+def inner(element: str, text: str) -> list[str]:
+    """What stands in each element of this name."""
+    return re.findall(rf"<{element}>(.*?)</{element}>", text, re.DOTALL)
+
+
+def test_the_project_grants_what_the_page_does(tmp_path: Path) -> None:
+    """By hand or deployed, the user ends up with the same permissions."""
+    write_files(tmp_path)
+    app = installation(tmp_path, {})
+    files = project(app, "salesforce").files
+    app.close()
+    (granting,) = [text for path, text in files.items() if "SMS_Integration" in path]
+    read, edit = granted()
+    fields = inner("fieldPermissions", granting)
+    assert {inner("field", one)[0] for one in fields} == read | edit
+    assert {inner("field", one)[0] for one in fields if inner("editable", one) == ["true"]} == edit
+    words = {
+        "Read": "allowRead",
+        "Create": "allowCreate",
+        "Edit": "allowEdit",
+        "Delete": "allowDelete",
+        "View All": "viewAllRecords",
+        "Modify All": "modifyAllRecords",
+    }
+    told = {
+        name.strip("`"): {words[word] for word in grant.split(", ")}
+        for name, grant, _ in rows("Permissions on objects")
+    }
+    assert told == {
+        inner("object", one)[0]: {word for word in words.values() if inner(word, one) == ["true"]}
+        for one in inner("objectPermissions", granting)
+    }
 
 
 def withheld() -> Iterator[dict[str, Any]]:
