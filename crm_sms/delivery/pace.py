@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from crm_sms.ports import CrmLimits
 
@@ -11,26 +11,46 @@ _GROWTH = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The size of the next request, and how often in a row the CRM did not answer."""
+    """The size of requests while the CRM answers them, how often in a row it did not, and the most
+    that the next one may carry for that."""
 
     rows: int
     failures: int = 0
+    most: int | None = None
 
     @staticmethod
     def start(limits: CrmLimits) -> Pace:
         """As many rows as a request may carry."""
         return Pace(limits.rows_per_request)
 
+    @property
+    def size(self) -> int:
+        """How many rows the next request carries."""
+        return self.rows if self.most is None else min(self.rows, self.most)
+
     def after(
-        self, limits: CrmLimits, *, elapsed_s: float, struggled: bool, unanswered: bool
+        self,
+        limits: CrmLimits,
+        *,
+        carried: int,
+        elapsed_s: float,
+        struggled: bool,
+        unanswered: bool,
     ) -> Pace:
-        """Half after a time-out or an exhausted CPU; a quarter more while calls are quick."""
-        failures = self.failures + 1 if unanswered else 0
-        if struggled:
-            return Pace(max(limits.least_rows, self.rows // 2), failures)
-        if unanswered or elapsed_s >= limits.slow_s:
-            return replace(self, failures=failures)
-        return Pace(min(limits.rows_per_request, int(self.rows * _GROWTH) + 1), failures)
+        """After a request with `carried` rows: half of them after a time-out or an exhausted CPU, a
+        quarter more while calls are quick.
+
+        No answer may be one row's doing, so the next request carries half as well, until one is
+        answered. A request of one row says nothing of the size.
+        """
+        half = max(limits.least_rows, carried // 2)
+        slow = elapsed_s >= limits.slow_s
+        rows = self.rows
+        if struggled or (unanswered and slow):
+            rows = min(rows, half) if carried > 1 else rows
+        elif not (unanswered or slow):
+            rows = min(limits.rows_per_request, int(rows * _GROWTH) + 1)
+        return Pace(rows, self.failures + 1, half) if unanswered else Pace(rows)
 
     @property
     def pause_s(self) -> float:

@@ -27,6 +27,12 @@ class Throttle:
         """The usage, while it can still be believed."""
         return self.usage if self.at and now - self.at < _USAGE_HOLDS else None
 
+    def resting(self, now: datetime, pause_s: float, why: str) -> Throttle:
+        """The same with the CRM left alone for so long; without a pause nothing is said of why."""
+        if not pause_s:
+            return replace(self, until=None, why="")
+        return replace(self, until=now + timedelta(seconds=pause_s), why=why)
+
     def told(self, usage: Usage | None, at: datetime) -> Throttle:
         """The same after an answer of the CRM; None if it did not speak of its usage."""
         return replace(self, usage=usage, at=at) if usage else self

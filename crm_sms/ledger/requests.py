@@ -1,4 +1,4 @@
-"""An account of every attempt to write to a CRM."""
+"""An account of every turn that a worker took at writing to a CRM."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from crm_sms.ledger.tables import requests
 from crm_sms.records import Verdict
@@ -37,19 +37,16 @@ def open_request(connection: Connection, crm: str, worker: str, rows: int, now: 
 def close_request(
     connection: Connection, holder: str, calls: int, verdicts: Sequence[Verdict], now: datetime
 ) -> None:
-    """Note what became of it."""
-    statement = (
-        update(requests)
-        .where(requests.c.id == int(holder))
-        .values(
-            ended_at=now,
-            calls=calls,
-            done=verdicts.count(Verdict.DONE),
-            unclear=verdicts.count(Verdict.MAYBE),
-            parked=verdicts.count(Verdict.PARK),
-        )
-    )
-    connection.execute(statement)
+    """Add what became of its rows, or of some of them."""
+    more = {
+        "calls": calls,
+        "done": verdicts.count(Verdict.DONE),
+        "unclear": verdicts.count(Verdict.MAYBE),
+        "parked": verdicts.count(Verdict.PARK),
+    }
+    sums = {name: func.coalesce(requests.c[name], 0) + count for name, count in more.items()}
+    statement = update(requests).where(requests.c.id == int(holder))
+    connection.execute(statement.values(ended_at=now, **sums))
 
 
 def last_request(connection: Connection, crm: str) -> LastRequest | None:

@@ -358,5 +358,5 @@ requests = Table(
     Column("parked", Integer),
     Index(None, "crm", "started_at"),
 )
-"""One row per attempt to write to a CRM, opened before the request leaves; its id is the holder of
-the rows it leases."""
+"""One row for each turn at writing to a CRM, opened before its requests leave; its id is the holder
+of the rows it leases."""

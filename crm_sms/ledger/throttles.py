@@ -20,7 +20,7 @@ def last_throttle(connection: Connection, crm: str) -> Throttle | None:
     if not found:
         return None
     return Throttle(
-        Pace(found["rows"], found["failures"]),
+        Pace(found["rows"], found["failures"], found.get("most")),
         _instant(found["until"]),
         found["why"],
         Usage(*found["usage"]) if found["usage"] else None,
@@ -34,6 +34,7 @@ def put_throttle(ledger: Ledger, connection: Connection, crm: str, throttle: Thr
     value = {
         "rows": throttle.pace.rows,
         "failures": throttle.pace.failures,
+        "most": throttle.pace.most,
         "until": until.isoformat() if until else None,
         "why": throttle.why,
         "usage": [usage.used, usage.limit] if usage else None,

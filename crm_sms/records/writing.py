@@ -62,6 +62,7 @@ class Reason(StrEnum):
     LOCKED = "locked"
     UNAVAILABLE = "unavailable"
     QUOTA = "quota"
+    UNCLEAR = "unclear"  # alone, and still nobody says whether it was written
     TOO_LARGE = "too_large"  # time or CPU ran out: a smaller batch may pass
     AUTOMATION = "automation"  # a trigger or flow of the org failed
     DUPLICATE = "duplicate"

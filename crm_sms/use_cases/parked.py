@@ -18,6 +18,8 @@ REMEDIES: Mapping[Reason, str] = {
     "done, then retry",
     Reason.UNAVAILABLE: "the CRM kept failing on this record alone; retry, and if it parks again "
     "have the cause found in the CRM",
+    Reason.UNCLEAR: "the CRM never said whether it wrote this record; look whether it is there, "
+    "have found what keeps the CRM from answering, then retry: it is looked up first",
     Reason.QUOTA: "a limit of the CRM stopped this record; see in the detail which, and retry when "
     "there is room",
     Reason.TOO_LARGE: "even alone the record takes the CRM's automation too long; have the "

@@ -16,12 +16,13 @@ LIMITS = CrmLimits(
 )
 answers = st.fixed_dictionaries(
     {
+        "carried": st.integers(1, 1000),
         "elapsed_s": st.floats(0, 200),
         "struggled": st.booleans(),
         "unanswered": st.booleans(),
     }
 )
-calm = {"elapsed_s": 1.0, "struggled": False, "unanswered": False}
+calm = {"carried": 10, "elapsed_s": 1.0, "struggled": False, "unanswered": False}
 
 
 def test_the_first_request_is_as_large_as_the_crm_takes() -> None:
@@ -35,18 +36,21 @@ def test_the_size_stays_within_the_limits(history: list[dict[str, float]]) -> No
     pace = Pace.start(LIMITS)
     for answer in history:
         pace = pace.after(LIMITS, **answer)  # type: ignore[arg-type]
-        assert LIMITS.least_rows <= pace.rows <= LIMITS.rows_per_request
+        assert LIMITS.least_rows <= pace.size <= pace.rows <= LIMITS.rows_per_request
 
 
 @given(st.integers(10, 1000), answers)
 def test_only_a_struggle_shrinks_and_only_a_quick_answer_grows(
     rows: int, answer: dict[str, float]
 ) -> None:
-    """A struggle halves; an answer that is slow, or none, leaves the size."""
+    """A struggle or a time-out halves what was carried, if that was more than one row; an answer
+    that is slow, or none, leaves the size."""
     after = Pace(rows).after(LIMITS, **answer).rows  # type: ignore[arg-type]
-    if answer["struggled"]:
-        assert after == max(10, rows // 2)
-    elif answer["unanswered"] or answer["elapsed_s"] >= LIMITS.slow_s:
+    slow = answer["elapsed_s"] >= LIMITS.slow_s
+    if answer["struggled"] or (answer["unanswered"] and slow):
+        half = max(10, int(answer["carried"]) // 2)
+        assert after == (min(rows, half) if answer["carried"] > 1 else rows)
+    elif answer["unanswered"] or slow:
         assert after == rows
     else:
         assert rows < after or rows == after == LIMITS.rows_per_request
@@ -65,8 +69,21 @@ def test_one_answer_ends_a_row_of_failures() -> None:
     """Failures count only in a row."""
     pace = Pace(100, failures=9)
     assert pace.after(LIMITS, **calm).failures == 0  # type: ignore[arg-type]
-    unanswered = pace.after(LIMITS, elapsed_s=120, struggled=True, unanswered=True)
+    silence = {"carried": 100, "elapsed_s": 120, "struggled": False, "unanswered": True}
+    unanswered = pace.after(LIMITS, **silence)  # type: ignore[arg-type]
     assert (unanswered.rows, unanswered.failures) == (50, 10)
+
+
+def test_without_an_answer_requests_shrink_until_there_is_one() -> None:
+    """One of the rows may be to blame; the first answer brings the size back at once."""
+    pace, sizes = Pace(1000), []
+    for _ in range(8):
+        pace = pace.after(
+            LIMITS, carried=pace.size, elapsed_s=0.1, struggled=False, unanswered=True
+        )
+        sizes.append(pace.size)
+    assert sizes == [500, 250, 125, 62, 31, 15, 10, 10]
+    assert pace.after(LIMITS, **calm).size == 1000  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

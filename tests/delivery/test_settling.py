@@ -8,6 +8,8 @@ from itertools import product
 
 import pytest
 
+from crm_sms.delivery.pace import Pace
+from crm_sms.delivery.response import Blame, Response
 from crm_sms.delivery.settling import Attempt, Settlement, settlement
 from crm_sms.records import Outcome, Reason, State, Verdict
 
@@ -27,8 +29,8 @@ class Row:
 
 
 ROW = Row()
-TRIES = (0, 1, 2, 3, 4, 9, 10)
-WHOLE = (Reason.UNAVAILABLE, Reason.QUOTA)
+TRIES = (0, 1, 2, 3, 4, 9, 10, 99, 100)
+SILENT = (Reason.UNAVAILABLE, Reason.QUOTA)
 STAYS_AFTER = {
     Reason.AUTOMATION: 1,
     Reason.DUPLICATE: 3,
@@ -37,89 +39,104 @@ STAYS_AFTER = {
     Reason.UNAVAILABLE: 10,
     Reason.QUOTA: 10,
     Reason.TOO_LARGE: 10,
+    Reason.UNCLEAR: 10,
 }
+RESPONSES = {
+    "among others": Response(Pace(10)),
+    "alone": Response(Pace(10), lone=True),
+    "alone, the CRM reads": Response(Pace(10), Blame.DOUBT, lone=True),
+    "the CRM is silent": Response(Pace(10), Blame.CRM, pause_s=8),
+    "alone, the CRM is silent": Response(Pace(10), Blame.CRM, lone=True, pause_s=8),
+}
+HERE = RESPONSES["among others"]
 
 
-def settled(row: Row, outcome: Outcome, jitter: float = 1.0, *, silent: bool = False) -> Settlement:
+def settled(
+    row: Row, outcome: Outcome, jitter: float = 1.0, response: Response = HERE
+) -> Settlement:
     """The fate of a row at the end of its request."""
-    return settlement(row, outcome, Attempt(NOW, ENDED, LATE, lambda: jitter, silent))
+    return settlement(row, outcome, Attempt(NOW, ENDED, LATE, lambda: jitter, response))
+
+
+def is_counted(verdict: Verdict, reason: Reason | None, response: Response) -> bool:
+    """Whether a try speaks against the row."""
+    if verdict is Verdict.MAYBE:
+        return response.lone and response.blame is not Blame.CRM
+    silent = verdict is Verdict.RETRY and reason in SILENT
+    return not (silent and response.blame is Blame.CRM)
 
 
 def expected(
-    verdict: Verdict, reason: Reason | None, tries: int, named: bool, silent: bool
+    verdict: Verdict, reason: Reason | None, tries: int, named: bool, response: Response
 ) -> Verdict:
     """The verdict that stands, as the words of each rule have it."""
-    if verdict in (Verdict.DONE, Verdict.MAYBE) or (silent and reason in WHOLE):
-        return verdict
-    if reason is Reason.FIELD and named and tries == 0:
+    if verdict is Verdict.PARK and reason is Reason.FIELD and named and tries == 0:
         return Verdict.RETRY  # with a fresh description
-    if verdict is Verdict.RETRY and tries >= STAYS_AFTER.get(reason, tries + 1):
-        return Verdict.PARK
-    return verdict
+    if verdict in (Verdict.DONE, Verdict.PARK) or not is_counted(verdict, reason, response):
+        return verdict
+    counts_as = Reason.UNCLEAR if verdict is Verdict.MAYBE else reason
+    most = STAYS_AFTER.get(counts_as, 1000) * (10 if response.blame is Blame.DOUBT else 1)
+    return Verdict.PARK if tries >= most else verdict
 
 
-@pytest.mark.parametrize(
-    ("verdict", "reason", "tries", "named", "silent"),
-    list(product(Verdict, [None, *Reason], TRIES, [False, True], [False, True])),
-)
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("reason", [None, *Reason])
 def test_every_outcome_has_its_fate(
-    verdict: Verdict, reason: Reason | None, tries: int, named: bool, silent: bool
+    verdict: Verdict, reason: Reason | None, response: Response
 ) -> None:
     """Done leaves, park stays, anything else waits again; the rest follows from that."""
-    outcome = Outcome(verdict, reason=reason, detail="words", fields=("F",) if named else ())
-    after = settled(replace(ROW, tries=tries), outcome, silent=silent)
-    stands = expected(verdict, reason, tries, named, silent)
-    assert after.verdict is stands
-    match stands:
-        case Verdict.DONE:
+    for tries, named in product(TRIES, (False, True)):
+        fields = ("F",) if named else ()
+        outcome = Outcome(verdict, reason=reason, detail="words", fields=fields)
+        after = settled(replace(ROW, tries=tries), outcome, response=response)
+        stands = expected(verdict, reason, tries, named, response)
+        assert after.verdict is stands
+        if stands is Verdict.DONE:
             assert (after.state, after.maybe, after.rewrite_at) == (None, False, None)
-        case Verdict.PARK:
+            continue
+        unclear = verdict is Verdict.MAYBE
+        assert (after.maybe, after.rewrite_at) == (unclear, ENDED + LATE if unclear else None)
+        assert after.detail == "words"
+        assert after.tries == tries + is_counted(verdict, reason, response)
+        if stands is Verdict.PARK:
             assert (after.state, after.not_before) == (State.PARKED, ENDED)
-            assert after.reason == (reason or Reason.UNKNOWN)
-            assert (after.detail, after.tries) == ("words", tries + 1)
-        case Verdict.MAYBE:
-            assert (after.state, after.maybe) == (State.WAITING, True)
-            assert after.rewrite_at == ENDED + LATE
-            assert after.tries == tries + 1
-        case Verdict.RETRY:
-            assert (after.state, after.maybe, after.rewrite_at) == (State.WAITING, False, None)
-            assert after.tries == tries + (not (silent and reason in WHOLE))
+            assert after.reason == (Reason.UNCLEAR if unclear else reason or Reason.UNKNOWN)
+        else:
+            assert (after.state, after.reason) == (State.WAITING, reason)
 
 
-@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (1, 2), (5, 32), (9, 300)])
-@pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.MAYBE])
-def test_a_row_backs_off_longer_with_every_try(
-    verdict: Verdict, tries: int, seconds: float
-) -> None:
-    """Half of that with the least jitter."""
-    row, outcome = replace(ROW, tries=tries), Outcome(verdict, reason=Reason.LOCKED)
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (1, 2), (5, 32), (9, 300), (50, 300)])
+def test_a_row_backs_off_longer_with_every_try(tries: int, seconds: float) -> None:
+    """Up to five minutes; half of that with the least jitter."""
+    row, outcome = replace(ROW, tries=tries), Outcome(Verdict.RETRY, reason=Reason.VALIDATION)
     for jitter, share in ((1.0, 1.0), (0.0, 0.5)):
         wait = settled(row, outcome, jitter).not_before - ENDED
         assert wait == timedelta(seconds=seconds * share)
 
 
-@pytest.mark.parametrize("reason", WHOLE)
+@pytest.mark.parametrize("reason", SILENT)
 def test_a_failing_crm_is_not_the_row_s_fault(reason: Reason) -> None:
-    """While nothing answers the row keeps its place and its tries; the wait is the CRM's."""
-    found = settled(ROW, Outcome(Verdict.RETRY, reason=reason, wait_s=90), silent=True)
+    """While nothing answers the row keeps its place and its tries."""
+    silent = RESPONSES["the CRM is silent"]
+    found = settled(ROW, Outcome(Verdict.RETRY, reason=reason, wait_s=90), response=silent)
     assert (found.not_before, found.tries) == (ENDED, 0)
-    assert found.crm_wait_s == 90
 
 
-@pytest.mark.parametrize("reason", WHOLE)
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_a_row_that_may_break_requests_lets_the_others_go_first(response: Response) -> None:
+    """Its next try comes after the CRM's pause, when rows that were not with it are free."""
+    found = settled(ROW, Outcome(Verdict.MAYBE), response=response)
+    assert found.not_before == ENDED + timedelta(seconds=response.pause_s + 1)
+
+
+@pytest.mark.parametrize("reason", SILENT)
 def test_a_row_that_fails_where_others_pass_is_at_fault(reason: Reason) -> None:
-    """It backs off by itself, asks for no pause, and parks in the end."""
+    """It backs off by itself, and parks in the end."""
     outcome = Outcome(Verdict.RETRY, reason=reason, wait_s=90)
     found = settled(ROW, outcome)
     assert (found.not_before, found.tries) == (ENDED + timedelta(0, 90), 1)
-    assert found.crm_wait_s == 0
     assert settled(replace(ROW, tries=10), outcome).verdict is Verdict.PARK
-
-
-def test_a_row_that_stays_unclear_backs_off_no_longer_than_five_minutes() -> None:
-    """However often it was tried: an unclear row never parks."""
-    wait = settled(replace(ROW, tries=50), Outcome(Verdict.MAYBE)).not_before - ENDED
-    assert wait == timedelta(seconds=300)
 
 
 def test_a_row_waits_at_least_as_long_as_it_was_told() -> None:

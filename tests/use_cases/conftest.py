@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from crm_sms.delivery.windows import Windows
-from crm_sms.ledger import Ledger, outbox
+from crm_sms.errors import TryLater
+from crm_sms.ledger import Ledger, outbox, parked
 from crm_sms.ledger.tables import metadata
 from crm_sms.ledger.tables import outbox as outbox_table
 from crm_sms.ports import CrmLimits, Finding
@@ -63,6 +64,11 @@ class Record:
     deleted: bool = False
 
 
+def no_answer(*_: Any) -> Outcome:
+    """What a CRM that is down says of each row."""
+    return Outcome(Verdict.RETRY, reason=Reason.UNAVAILABLE)
+
+
 Late = tuple[datetime, Chunk, Write]
 
 
@@ -75,7 +81,7 @@ class SmallCrm:
     does neither, a number of seconds commits so much later without an answer now, an exception is
     raised before anything is written, ("after", exception) after it, ("late", seconds, exception)
     long before it; a function answers rows (None: as usual), "short" answers all chunks but the
-    last row of each. Without a plan all goes well.
+    last row of each. Without a plan all goes well. While it is `down`, nothing is answered.
     """
 
     now: datetime = START
@@ -91,6 +97,7 @@ class SmallCrm:
     reads: list[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     lengths: dict[str, int] = field(default_factory=dict)
+    down: bool = False
     watch: Callable[[Record, Write], None] = lambda record, write: None
 
     def clock(self) -> datetime:
@@ -120,7 +127,9 @@ class SmallCrm:
     def write(self, chunks: Sequence[Chunk]) -> WriteResult:
         """One request."""
         plan = self.plans.popleft() if self.plans else None
-        if isinstance(plan, Exception):
+        if self.down:
+            plan = no_answer
+        if isinstance(plan, BaseException):
             raise plan
         self.calls += 1
         self.requests.append(tuple(chunks))
@@ -195,6 +204,8 @@ class SmallCrm:
     ) -> Mapping[str, Found]:
         """A living record wins over a deleted one with the same key."""
         assert len(keys) <= self.limits.keys_per_read
+        if self.down:
+            raise TryLater("down")
         self.calls += 1
         self.reads.append((object, key_field, tuple(keys)))
         found: dict[str, Found] = {}
@@ -248,6 +259,12 @@ class Office:
             return deliver(self.delivery(), most_requests=most_requests)
         finally:
             self.crm.plans.clear()
+
+    def retry(self) -> None:
+        """Somebody has all that is parked written again."""
+        with self.ledger.write("parked") as connection:
+            ids = [one.id for one in parked.parked(connection)]
+            parked.retry(self.ledger, connection, ids, self.crm.now)
 
     def rows(self) -> list[Any]:
         """What is in the outbox."""

@@ -25,7 +25,7 @@ LATE_S = 660
 LEASE_S = 40
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for the end of the process."""
 
 

@@ -51,7 +51,7 @@ def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
         late_commit=timedelta(seconds=limits.late_commit_s),
         lanes=open_lanes(delivery.windows, usage),
         waits=extra_wait(delivery.windows, usage),
-        size=throttle.pace.rows,
+        size=throttle.pace.size,
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -30,7 +29,7 @@ Settled = Sequence[tuple[OutboxRow, Settlement]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a request came to: rows that are settled, rows that found no room, and its calls."""
+    """What a request came to: rows that are settled, rows to be given back, and its calls."""
 
     settled: Settled
     left: Sequence[OutboxRow]
@@ -38,13 +37,12 @@ class Ended:
     calls: int
 
 
-def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> datetime | None:
-    """Settle a request's rows and give back those that found no room; until when to pause.
+def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> None:
+    """Settle a request's rows, and give back those that are left.
 
     Tried thrice: were the CRM's answer lost, all these rows would wait for the end of their lease
     and count as unclear.
     """
-    throttle = _paused(throttle, ended, delivery.clock())
     for attempt in Retrying(
         stop=stop_after_attempt(3),
         wait=wait_random_exponential(multiplier=0.05, max=1),
@@ -54,16 +52,6 @@ def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> 
         with attempt, delivery.ledger.write("deliver.settle", give_way=True) as connection:
             _settle(delivery, connection, turn, ended)
             put_throttle(delivery.ledger, connection, delivery.name, throttle)
-    return throttle.until
-
-
-def _paused(throttle: Throttle, ended: Ended, now: datetime) -> Throttle:
-    """With a pause if the CRM did not answer."""
-    if not throttle.pace.failures:
-        return replace(throttle, until=None, why="")
-    wait = max(throttle.pace.pause_s, *(one.crm_wait_s for _, one in ended.settled), 0.0)
-    why = ", ".join(sorted({one.reason or "no answer" for _, one in ended.settled}))
-    return replace(throttle, until=now + timedelta(seconds=wait), why=why)
 
 
 def _settle(delivery: Delivery, connection: Connection, turn: Turn, ended: Ended) -> None:
@@ -85,16 +73,14 @@ def _settle(delivery: Delivery, connection: Connection, turn: Turn, ended: Ended
 
 
 def give_back(
-    delivery: Delivery, turn: Turn, throttle: Throttle, rows: Sequence[OutboxRow], wait_s: float
-) -> datetime:
-    """Nothing was written: give the rows back and leave the CRM alone for a while."""
-    ledger, now = delivery.ledger, delivery.clock()
-    until = now + timedelta(seconds=wait_s)
+    delivery: Delivery, turn: Turn, throttle: Throttle, rows: Sequence[OutboxRow]
+) -> None:
+    """Nothing was written: give the rows back."""
+    ledger = delivery.ledger
     with ledger.write("deliver.pause") as connection:
         release(connection, turn.holder, [row.id for row in rows])
-        put_throttle(ledger, connection, delivery.name, replace(throttle, until=until))
-        close_request(connection, turn.holder, 0, [], now)
-    return until
+        put_throttle(ledger, connection, delivery.name, throttle)
+        close_request(connection, turn.holder, 0, [], delivery.clock())
 
 
 def _confirmed(

@@ -67,14 +67,18 @@ class Work:
     held: dict[int, Mapping[str, Scalar]] = field(default_factory=dict)
 
 
-def ready_first(prepared: list[Prepared]) -> list[Prepared]:
-    """Those that can be decided without a look, if there are any; else all.
+def alike(prepared: Sequence[Prepared]) -> list[Prepared]:
+    """Of these rows, those that go into one request: first the ones that nothing speaks against.
 
-    A look that fails must not hold up rows that need none, least of all an opt-out: the others are
-    given back, and are alone in the next request.
+    A look that fails must not hold up rows that need none, least of all an opt-out. Nor must a row
+    that went unanswered before, which may be what breaks a request, take others with it.
     """
-    ready = [one for one in prepared if one.missing or must_look(one.row) is None]
-    return ready or prepared
+    first = min(map(_doubts, prepared))
+    return [one for one in prepared if _doubts(one) == first]
+
+
+def _doubts(one: Prepared) -> tuple[bool, bool]:
+    return one.claimed.maybe, not one.missing and must_look(one.row) is not None
 
 
 def prepare(
@@ -189,6 +193,13 @@ def look(delivery: Delivery, prepared: Sequence[Prepared]) -> dict[int, Found | 
             )
             found |= {number: answers.get(key) for key, number in part}
     return found
+
+
+def ask(delivery: Delivery, one: Prepared) -> None:
+    """Read a record, only to see whether the CRM answers. Raises what `Crm.read` raises."""
+    key_field = None if one.row.crm_id else one.row.key_field
+    key = one.row.crm_id or one.row.key
+    delivery.crm.read(one.row.object, key_field, [key], (), deleted=True)
 
 
 def decide(
