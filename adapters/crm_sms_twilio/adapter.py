@@ -37,7 +37,7 @@ _REMEDY = "if Twilio sent it, correct public_url or the account's auth_token (cr
 
 
 class Twilio:
-    """An SmsProvider; safe to share between threads that only receive."""
+    """An SmsProvider; safe to share between threads that receive and list."""
 
     name: ClassVar[str] = PROVIDER
     opt_out_rules: ClassVar[OptOutRules] = OPT_OUT_RULES

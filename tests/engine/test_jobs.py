@@ -30,7 +30,7 @@ def outcomes(done: list[Once]) -> dict[tuple[str, str], str]:
 
 
 def test_jobs_are_woken_by_what_exists() -> None:
-    """By new events or by the end of another job; each runs for each CRM or provider, or for all."""
+    """By new events or by the end of another job; each runs for each CRM, each provider, or all."""
     for job in JOBS:
         assert set(job.woken_by) <= {EVENTS, *ALL} - {job.name}
     assert [job.per for job in JOBS] == ["crms", "providers", "", "crms"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -185,6 +187,26 @@ def test_a_no_that_only_the_listing_knows_suppresses_in_the_same_commit(
     assert count(ledger, suppressions) == 2
     assert run(ledger, lister, back=2 * HOUR).opt_outs == 0
     assert count(ledger, suppressions) == 2
+
+
+def test_two_runs_at_once_store_every_text_once(ledger_url: str) -> None:
+    """A worker's and somebody's own: whichever is first, the facts are the same."""
+    ledgers = [Ledger(ledger_url, KEY) for _ in range(2)]
+    together = threading.Barrier(2)
+
+    def one(ledger: Ledger) -> ReconcileReport:
+        lister = seven()
+        together.wait()
+        return run(ledger, lister)
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(one, ledgers))
+    assert sum(report.found + report.completed for report in reports) == 7
+    assert sum(report.opt_outs for report in reports) == 1
+    assert count(ledgers[0], events) == 7
+    assert known(ledgers[0]).reading is None
+    for ledger in ledgers:
+        ledger.close()
 
 
 # ── which time is listed ─────────────────────────────────────────────────────────────────────────
