@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,12 +18,29 @@ def shipped() -> Traversable:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "mappings"
 
 
+@dataclass(frozen=True, slots=True)
+class MappingText:
+    """A mapping as an admin wrote it, and the file it stands in."""
+
+    file: str
+    text: str
+
+    def mapping(self) -> Mapping:
+        """Raises BadMapping with every problem."""
+        return _compiled(self.text, self.file)
+
+
 def read_mapping(name: str, directory: Path | None) -> Mapping:
+    """The mapping in the file that `mapping_text` finds. Raises BadMapping with every problem."""
+    return mapping_text(name, directory).mapping()
+
+
+def mapping_text(name: str, directory: Path | None) -> MappingText:
     """The mapping called `name` (`salesforce`), or the one in the file that `name` is a path of.
 
     The admin's own copy, `<name>.toml` in `directory` (None: where the program runs), comes before
-    the one that we ship; paths are relative to `directory` too. Raises BadMapping with every
-    problem, or naming where the file was looked for.
+    the one that we ship; paths are relative to `directory` too. Raises BadMapping naming where the
+    file was looked for, or why it cannot be read.
     """
     file = _find(name, directory)
     try:
@@ -33,7 +51,7 @@ def read_mapping(name: str, directory: Path | None) -> Mapping:
         ) from None
     except OSError as error:
         raise BadMapping(f"{file}: cannot be read: {error.strerror}; correct that") from None
-    return _compiled(text, str(file))
+    return MappingText(str(file), text)
 
 
 def shipped_mapping(name: str) -> Mapping | None:

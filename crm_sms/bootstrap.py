@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from crm_sms import plugins
-from crm_sms.admin_files import read_mapping, shipped_mapping
+from crm_sms.admin_files import MappingText, mapping_text, shipped_mapping
 from crm_sms.clock import Clock, file_clock, machine_clock
 from crm_sms.delivery.windows import Windows
-from crm_sms.errors import BadSettings
+from crm_sms.errors import BadMapping, BadSettings
 from crm_sms.events import OptOutRules
 from crm_sms.ledger import Failpoints, Ledger
+from crm_sms.mapping import Mapping as CrmMapping
 from crm_sms.mapping.needs import needs
 from crm_sms.ports import Crm, CrmInstaller, Project, SmsProvider
 from crm_sms.records import Lane
@@ -28,6 +29,7 @@ from crm_sms.routing import TaskRules
 from crm_sms.settings import PREFIX, ProviderSettings, Settings, load
 from crm_sms.use_cases.deliver import Delivery
 from crm_sms.use_cases.forecast import Asked
+from crm_sms.use_cases.mapping_in_use import mapping_in_use, problem_of
 from crm_sms.use_cases.process import Planner, Processing
 from crm_sms.use_cases.reconcile import Reconciling
 from crm_sms.use_cases.sync_people import Syncing
@@ -192,12 +194,35 @@ def planner(app: App, name: str) -> Planner:
 
     Raises BadMapping with every problem of its mapping file.
     """
-    settings, table = app.settings, app.settings.crms[name]
+    return _planner(app, name, _mapping_text(app, name).mapping())
+
+
+def planner_in_use(app: App, name: str) -> tuple[Planner, str]:
+    """The same by the mapping that is in use, and what is wrong with its file: while that cannot be
+    read, the last one that could be stays in use. Raises BadMapping if there was none."""
+    mapping, problem = mapping_in_use(app.ledger, name, partial(_mapping_text, app, name))
+    return _planner(app, name, mapping), problem
+
+
+def mapping_problems(app: App) -> dict[str, str]:
+    """By CRM, what is wrong with its mapping file and what follows; those in order left out."""
+    crms = app.settings.crms
+    found = {name: problem_of(app.ledger, name, partial(_mapping_text, app, name)) for name in crms}
+    return {name: problem for name, problem in found.items() if problem}
+
+
+def _mapping_text(app: App, name: str) -> MappingText:
+    table = app.settings.crms[name]
+    return mapping_text(table.mapping or table.adapter, app.folder)
+
+
+def _planner(app: App, name: str, mapping: CrmMapping) -> Planner:
+    settings = app.settings
     owner = settings.tasks.fallback_owner
     windows = _windows(settings)
     return Planner(
         crm=name,
-        mapping=read_mapping(table.mapping or table.adapter, app.folder),
+        mapping=mapping,
         tasks=TaskRules(
             max_age=timedelta(days=settings.tasks.max_age_days),
             due_days=settings.tasks.due_days,
@@ -220,14 +245,23 @@ def opt_out_rules(app: App) -> dict[str, OptOutRules]:
 
 
 def processing(app: App) -> Processing:
-    """What `process` needs, for every configured CRM."""
+    """What `process` needs, for every configured CRM, with its mapping as the file says now.
+
+    A mapping that cannot be read is among the problems, and stops no other CRM.
+    """
     wait = timedelta(seconds=app.settings.windows.bodies)
-    return Processing(app.ledger, planners(app), opt_out_rules(app), app.clock, wait)
-
-
-def planners(app: App) -> tuple[Planner, ...]:
-    """One for every configured CRM, with its mapping as the file says now."""
-    return tuple(planner(app, name) for name in app.settings.crms)
+    planners, problems = [], {}
+    for name in app.settings.crms:
+        try:
+            found, problem = planner_in_use(app, name)
+        except BadMapping as error:
+            problems[name] = str(error)
+            continue
+        planners.append(found)
+        if problem:
+            problems[name] = problem
+    every = tuple(planners)
+    return Processing(app.ledger, every, opt_out_rules(app), app.clock, wait, problems=problems)
 
 
 def delivering(app: App, name: str) -> Delivery:
@@ -244,9 +278,13 @@ def delivering(app: App, name: str) -> Delivery:
 
 
 def syncing(app: App, name: str) -> Syncing:
-    """What `sync_people` needs for the CRM of this name; connects to nothing yet."""
+    """What `sync_people` needs for the CRM of this name; connects to nothing yet.
+
+    Raises BadMapping if there is no mapping in use.
+    """
     region = app.settings.default_region
-    return Syncing(app.ledger, planner(app, name), app.crms[name], app.clock, region)
+    used, _ = planner_in_use(app, name)
+    return Syncing(app.ledger, used, app.crms[name], app.clock, region)
 
 
 def reconciling(app: App, name: str) -> Reconciling:

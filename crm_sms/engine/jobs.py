@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
-from crm_sms.bootstrap import App, delivering, planner, planners, processing, reconciling, syncing
+from crm_sms.bootstrap import (
+    App,
+    delivering,
+    planner_in_use,
+    processing,
+    reconciling,
+    syncing,
+)
 from crm_sms.errors import CrmSmsError, TryLater
 from crm_sms.ledger import inbox, outbox
 from crm_sms.settings import WorkerSettings
@@ -55,8 +62,9 @@ def _sync(app: App, crm: str) -> Run:
     prepared = syncing(app, crm)
 
     def run(progress: Progress) -> Report:
+        used, _ = planner_in_use(app, crm)
         return sync_people(
-            replace(prepared, planner=planner(app, crm)),
+            replace(prepared, planner=used),
             progress=lambda part, done, total: progress(f"{crm} {part}", done, total),
         )
 
@@ -86,8 +94,6 @@ def listing(
 
 
 def _process(app: App, _: str) -> Run:
-    prepared = processing(app)
-
     def run(progress: Progress) -> Report:
         with app.ledger.read() as connection:
             total, _ = inbox.backlog(connection)
@@ -98,7 +104,7 @@ def _process(app: App, _: str) -> Run:
             done += events
             progress("events", done, max(done, total))
 
-        return process(replace(prepared, planners=planners(app)), progress=tell)
+        return process(processing(app), progress=tell)
 
     return run
 
@@ -201,8 +207,6 @@ def run_once(job: str, scope: str, prepare: Callable[[], Run], progress: Progres
 
 def failure_of(report: Report) -> str:
     """What kept a run from doing all it found, if something did."""
-    if isinstance(report, ProcessReport):
-        return ""
     if not isinstance(report, DeliveryReport) or report.failed or report.paused_until is None:
         return report.failed
     until = report.paused_until.isoformat(" ", "seconds")

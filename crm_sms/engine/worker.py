@@ -95,8 +95,8 @@ class Worker:
                 self._follow(EVENTS)
 
     def _ended(self, runner: Runner, well: bool) -> None:
-        if well:
-            self._follow(runner.job.name, runner.scope)
+        # After a failure too: what was done before it, or for others, is not held up by it.
+        self._follow(runner.job.name, runner.scope)
         delay = self._delay(runner)
         if not well or delay is not None:
             self._ask(runner, delay or (_REST_S if well else _RETRY_S))

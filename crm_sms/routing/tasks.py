@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from crm_sms.events import OptOutType
 from crm_sms.messages import Message, is_task_worthy
@@ -46,12 +46,15 @@ def due_date(message: Message, rules: TaskRules) -> date:
     return (message.received_at + timedelta(days=rules.due_days)).date()
 
 
-def is_fresh(message: Message, rules: TaskRules) -> bool:
+def is_fresh(message: Message, rules: TaskRules, arrived: datetime | None = None) -> bool:
     """Whether the text was young enough when it was received to be worth a task: history that is
-    imported is not."""
-    return message.received_at - message.occurred_at <= rules.max_age
+    imported is not. Nor is what was old when the CRM `arrived`, if that was later."""
+    seen = max(message.received_at, arrived) if arrived else message.received_at
+    return seen - message.occurred_at <= rules.max_age
 
 
-def deserves_task(message: Message, said: OptOutType | None, rules: TaskRules) -> bool:
+def deserves_task(
+    message: Message, said: OptOutType | None, rules: TaskRules, arrived: datetime | None = None
+) -> bool:
     """Whether somebody should act on this text; `said` is what it asks for, if it is a keyword."""
-    return is_task_worthy(message, said) and is_fresh(message, rules)
+    return is_task_worthy(message, said) and is_fresh(message, rules, arrived)

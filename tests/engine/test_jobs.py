@@ -9,7 +9,6 @@ import pytest
 from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import App, installation
 from crm_sms.engine.jobs import EVENTS, JOBS, Once, failure_of, once, without_windows
-from crm_sms.errors import BadMapping
 from crm_sms.ledger.tables import outbox
 from crm_sms.settings import WindowSettings
 from crm_sms.testing.world import World
@@ -60,7 +59,8 @@ def test_with_windows_records_wait_for_company(live: World) -> None:
 
 
 def test_a_run_follows_the_mapping_as_it_is_then(live: World) -> None:
-    """What was prepared before an edit plans by the edit; a broken file stops planning only."""
+    """What was prepared before an edit plans by the edit; while the file is broken, by the last
+    that was not, and the report says so."""
     [process] = [job for job in JOBS if job.name == "process"]
     live.contact("+12025550123")
     live.sync()
@@ -69,8 +69,10 @@ def test_a_run_follows_the_mapping_as_it_is_then(live: World) -> None:
     own = live.app.folder / "salesforce.toml"
     live.receive(live.outbound("+12025550123", "SM1"))
     own.write_text("object = 3\n")
-    with pytest.raises(BadMapping, match=r"salesforce\.toml"):
-        run(silent)
+    report = run(silent)
+    assert isinstance(report, ProcessReport)
+    assert str(own) in failure_of(report)
+    assert (report.messages, report.refused) == (1, 0)
     own.write_text(text.replace("SMS_Message__c", "Text__c"))
     run(silent)
     with live.app.ledger.read() as connection:

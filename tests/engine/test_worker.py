@@ -79,6 +79,19 @@ def test_an_event_of_another_process_becomes_a_task_without_a_tick(
     assert backlog(live) == 0
 
 
+def test_a_mapping_that_cannot_be_read_holds_up_no_delivery(
+    live: World, start: Start, until: Until
+) -> None:
+    """What is planned by the last one that could be read leaves without a tick too."""
+    live.contact(NUMBER)
+    start(live)
+    until(lambda: mirrored(live))
+    (live.app.folder / "salesforce.toml").write_text("object = 3\n")
+    live.receive(live.reply(NUMBER, "SM1"))
+    notify_from_elsewhere(live)
+    until(live.tasks)
+
+
 def test_two_workers_on_postgresql_make_one_task_of_a_reply(
     live_on_postgres: World, start: Start, until: Until
 ) -> None:

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from crm_sms.ledger import inbox
+from crm_sms.ledger.arrivals import put_arrival
 from crm_sms.ledger.notes import note, put_note
 from crm_sms.ledger.planned import planned_after, withdraw
 from crm_sms.ledger.texts import stored_after
@@ -32,13 +33,15 @@ def replan(processing: Processing) -> int:
     all; the others keep what may be in the CRM already, and take the new fields. Safe to repeat
     and to cut off: it goes on where it was.
     """
+    for crm in sorted(processing.left_out):
+        _leave_out(processing, crm)
     return sum(
         _replan(processing, planner) + fill(processing, planner) for planner in processing.planners
     )
 
 
 def _replan(processing: Processing, planner: Planner) -> int:
-    name = f"planned:{planner.crm}"
+    name = _name(planner.crm)
     with processing.ledger.read() as connection:
         found = note(connection, name)
     if found == _state(planner, None):
@@ -55,12 +58,41 @@ def _replan(processing: Processing, planner: Planner) -> int:
 
 
 def is_current(processing: Processing, connection: Connection) -> bool:
-    """Whether no other processor has gone on to another mapping since `replan`. The lock "mirror"
-    must be held."""
-    notes = (
-        (planner, note(connection, f"planned:{planner.crm}")) for planner in processing.planners
-    )
-    return all(found and found["digest"] == planner.digest for planner, found in notes)
+    """Whether no other processor has gone on to another mapping since `replan`, or to the first
+    mapping of a CRM that this one leaves out. The lock "mirror" must be held."""
+    planned = {planner.crm: planner.digest for planner in processing.planners}
+    wanted = planned | dict.fromkeys(processing.left_out, _NO_MAPPING)
+    notes = {crm: note(connection, _name(crm)) for crm in wanted}
+    return all(found and found["digest"] == wanted[crm] for crm, found in notes.items())
+
+
+_NO_MAPPING = ""
+"""Stands for the digest of a CRM's mapping while there is none."""
+
+
+def _name(crm: str) -> str:
+    return f"planned:{crm}"
+
+
+def _leave_out(processing: Processing, crm: str) -> None:
+    """What is planned from here on is not planned for this CRM: when it has a mapping again, every
+    text is, as if it were new."""
+    ledger, name = processing.ledger, _name(crm)
+    state = {"digest": _NO_MAPPING, "after": 0, "text": 0}
+    with ledger.read() as connection:
+        if note(connection, name) == state:
+            return
+    with ledger.write("process.replan") as connection:
+        # Excludes processors: one that has its mapping plans no further batch with it.
+        ledger.lock(connection, ["mirror"])
+        _note_arrival(processing, connection, crm)
+        put_note(ledger, connection, name, state)
+
+
+def _note_arrival(processing: Processing, connection: Connection, crm: str) -> None:
+    """Note when a CRM that is new came."""
+    if note(connection, _name(crm)) is None:
+        put_arrival(processing.ledger, connection, crm, processing.clock())
 
 
 def _older_texts(
@@ -75,13 +107,14 @@ def _older_texts(
             # Excludes processors: a batch that does not know this CRM commits before the last slice
             # looks.
             ledger.lock(connection, ["mirror"])
+            _note_arrival(processing, connection, planner.crm)
             ids = stored_after(connection, found["text"], _ROWS)
             inbox.put_back(ledger, connection, ids, processing.clock())
             found = {**found, "text": ids[-1]} if ids else _without_text(found)
             put_note(ledger, connection, name, found)
         count += len(ids)
     if count:
-        log.info("a new CRM takes the texts that came before it", crm=planner.crm, texts=count)
+        log.info("a CRM takes the texts that came without it", crm=planner.crm, texts=count)
     return count, found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from crm_sms.ledger import conversations, inbox
+from crm_sms.ledger.arrivals import Arrival, arrival
 from crm_sms.matching import Match
 from crm_sms.routing import Conversation, Reply, converse, deserves_task, task_key
 from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
@@ -25,12 +26,10 @@ def talks_of(
     The people's locks must be held: two replies of one person at once would each find no
     conversation and each open one.
     """
-    again = _taken_back(processing, planner, connection, texts, chosen)
-    replies = [
-        _reply(text, chosen[text.message.key])
-        for text in texts
-        if _deserves(planner, text, chosen[text.message.key])
-    ]
+    came = arrival(connection, planner.crm)
+    worthy = {text.id for text in texts if _deserves(planner, text, chosen[text.message.key], came)}
+    again = _taken_back(processing, planner, connection, texts, chosen, worthy)
+    replies = [_reply(text, chosen[text.message.key]) for text in texts if text.id in worthy]
     known = _known(connection, planner.crm, replies)
     found = converse(replies, known.values())
     kept: dict[str, Conversation] = {}
@@ -49,8 +48,10 @@ def talks_of(
     return talks
 
 
-def _deserves(planner: Planner, text: LoadedText, match: Match) -> bool:
-    return bool(match.person_id) and deserves_task(text.message, text.said, planner.tasks)
+def _deserves(planner: Planner, text: LoadedText, match: Match, came: Arrival | None) -> bool:
+    since = came.at if came and text.id <= came.last else None
+    worthy = deserves_task(text.message, text.said, planner.tasks, since)
+    return bool(match.person_id) and worthy
 
 
 def _reply(text: LoadedText, match: Match) -> Reply:
@@ -74,19 +75,21 @@ def _taken_back(
     connection: Connection,
     texts: Sequence[LoadedText],
     chosen: dict[str, Match],
+    worthy: Set[int],
 ) -> set[int]:
-    """A reply that turns out to deserve no task takes back the conversation that it opened, as long
-    as no CRM can have seen the task. Answers the messages of its other replies: one of them opens
-    another."""
-    idle = {
-        task_key(text.message.key): text
-        for text in texts
-        if chosen[text.message.key].conversation_id
-        and not _deserves(planner, text, chosen[text.message.key])
-    }
-    held = {chosen[text.message.key].conversation_id or 0 for text in idle.values()}
+    """A reply that turns out to deserve no task, or to be somebody else's, takes back the
+    conversation that it opened, as long as no CRM can have seen the task. Answers the messages of
+    its other replies: one of them opens another.
+    """
+    mine = {task_key(text.message.key): text for text in texts}
+    held = {match.conversation_id for match in chosen.values() if match.conversation_id}
     known = conversations.by_id(connection, held).values()
-    opened = {talk.id: idle[talk.task_key].id for talk in known if talk.task_key in idle}
+    opened = {
+        talk.id: text.id
+        for talk in known
+        if (text := mine.get(talk.task_key))
+        and not (text.id in worthy and chosen[text.message.key].person_id == talk.person_id)
+    }
     ended, others = conversations.take_back(processing.ledger, connection, planner.crm, opened)
     for key, match in chosen.items():
         if match.conversation_id in ended:

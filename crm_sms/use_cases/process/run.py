@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from crm_sms.ledger import inbox, outbox
 from crm_sms.ledger import texts as ledger_texts
+from crm_sms.ledger.arrivals import doubt
 from crm_sms.ledger.parked import park
 from crm_sms.ledger.planned import withdraw_unwanted
 from crm_sms.ledger.portion import Portion
@@ -34,7 +35,7 @@ def process(
     text again from the same facts wants the same records. Ends early where another run has gone on
     to a newer mapping.
     """
-    report = ProcessReport()
+    report = ProcessReport(failed="\n".join(processing.problems.values()))
     if not processing.planners:
         return report
     replan(processing)
@@ -78,6 +79,7 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
             report.records += outbox.put(
                 ledger, connection, planned.wanted, now, planner.windows, holds
             )
+            doubt(connection, planner.crm, ids)
             park(ledger, connection, planner.crm, planned.refused, now)
             report.unmatched += planned.unmatched
             report.refused += len(planned.refused)

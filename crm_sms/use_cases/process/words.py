@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from crm_sms.clock import Clock
@@ -45,25 +45,33 @@ class Planner:
 @dataclass(frozen=True, slots=True)
 class Processing:
     """Everything a run needs; `rules` are the opt-out rules by provider, `body_wait` is how long a
-    text's records wait for its body."""
+    text's records wait for its body. `problems` are what is wrong with mapping files, by CRM: one
+    of these that has no planner is left out for now."""
 
     ledger: Ledger
     planners: tuple[Planner, ...]
     rules: Mapping[str, OptOutRules]
     clock: Clock
     body_wait: timedelta = timedelta(0)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> set[str]:
+        """The CRMs that nothing can be planned for now."""
+        return self.problems.keys() - {planner.crm for planner in self.planners}
 
 
 @dataclass(slots=True)
 class ProcessReport:
     """What a run did; `unmatched` counts texts without a person, `refused` those whose mapping
-    failed."""
+    failed; `failed` says which mapping files cannot be read, and why."""
 
     events: int = 0
     messages: int = 0
     records: int = 0
     unmatched: int = 0
     refused: int = 0
+    failed: str = ""
 
 
 @dataclass(slots=True)
