@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from crm_sms.errors import WrongSchema
 from crm_sms.ledger.store import Ledger
@@ -24,11 +24,24 @@ def upgrade(ledger: Ledger) -> str:
     """Bring the database to this program's schema and return its revision; safe to repeat."""
     refuse_newer(ledger)
     with _migrating(ledger) as connection:
+        _refuse_foreign(connection)
         config = Config()
         config.set_main_option("script_location", str(_FOLDER))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return head()
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Raise WrongSchema for a database that we never set up and that has tables of our names."""
+    if MigrationContext.configure(connection).get_current_revision() is not None:
+        return
+    taken = sorted(metadata.tables.keys() & set(inspect(connection).get_table_names()))
+    if taken:
+        raise WrongSchema(
+            f"the database has a table {taken[0]} that is not ours: name a database of its own in "
+            "the `database` setting, or restore this one from a backup"
+        )
 
 
 @contextmanager

@@ -63,6 +63,14 @@ def test_the_migrations_lead_to_the_tables_of_the_program(empty: Ledger) -> None
     assert {*metadata.tables, "alembic_version"} == set(inspect(empty.engine).get_table_names())
 
 
+def test_a_database_of_somebody_else_is_left_alone(empty: Ledger, empty_url: str) -> None:
+    """Where a name of ours is taken, nothing is made; the message names it and the remedy."""
+    run(empty_url, "CREATE TABLE people (name TEXT)")
+    with pytest.raises(WrongSchema, match="has a table people that is not ours: name a database"):
+        schema.upgrade(empty)
+    assert inspect(empty.engine).get_table_names() == ["people"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
