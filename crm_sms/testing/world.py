@@ -233,10 +233,8 @@ def build(
         accounts,
         clock=box.clock.path,
         database=database,
-        further=further,
+        further=f"windows.bodies = {bodies_s:g}\n{further}",
     )
-    with (folder / ".env").open("a") as env:
-        env.write(f"CRM_SMS_WINDOWS__BODIES={bodies_s:g}\n")
     app = installation(folder, environ or {})
     schema.upgrade(app.ledger)
     return World(app, box, next(iter(accounts)))
