@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
-from crm_sms.errors import AccessRefused
+from crm_sms.errors import AccessRefused, TryLater
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.left_out import left_out
@@ -30,6 +30,7 @@ from crm_sms.ledger.mirror_pages import (
 from crm_sms.ledger.notes import note, put_note
 from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.portion import Portion
+from crm_sms.mapping import check
 from crm_sms.mapping.facts import OptOut
 from crm_sms.plan import plan_person
 from crm_sms.ports import Crm
@@ -43,7 +44,7 @@ from crm_sms.records import (
     Person,
     Pull,
 )
-from crm_sms.use_cases.descriptions import described
+from crm_sms.use_cases.descriptions import described, last_described
 from crm_sms.use_cases.process.opt_outs import opted_out
 from crm_sms.use_cases.process.words import Planner
 
@@ -69,7 +70,8 @@ class Syncing:
 class SyncReport:
     """Rows by part that are new or not as they were (of our own tasks, those newly completed),
     calls made, texts that may find their person now, opt-outs that somebody had unchecked and that
-    are written back; `failed` names the parts that the CRM refused to our user, and why."""
+    are written back; `failed` names the parts that the CRM refused to our user, and why, `mapping`
+    what of the mapping does not fit the CRM, each with file, key and remedy."""
 
     rows: dict[str, int] = field(default_factory=dict)
     calls: int = 0
@@ -77,6 +79,7 @@ class SyncReport:
     opt_outs: int = 0
     written_back: int = 0
     failed: str = ""
+    mapping: list[str] = field(default_factory=list)
 
 
 Progress = Callable[[str, int, int | None], None]
@@ -93,8 +96,8 @@ def sync_people(
     pages before it are kept. But where our user was let in and only some parts are refused to it,
     the others are pulled, and the report says which failed.
     """
-    report = SyncReport()
     before = syncing.crm.calls
+    report = SyncReport(mapping=_problems(syncing))
     refused: list[str] = []
     for name, pull in _pulls(syncing):
         try:
@@ -103,20 +106,33 @@ def sync_people(
             if not report.rows:  # then it is our user that is refused, and the rest would be too
                 raise
             refused.append(f"{name}: {error}")
-    _look_for_fields(syncing)
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
 
 
-def _look_for_fields(syncing: Syncing) -> None:
-    """Where records went without a field, see whether the CRM has it by now, also while nothing
-    waits to be written; `process` fills it then."""
-    ledger, crm = syncing.ledger, syncing.planner.crm
+def _problems(syncing: Syncing) -> list[str]:
+    """What of the mapping does not fit the CRM, all at once and before anything is written; said
+    once for each description, so once an hour.
+
+    Objects that records went without a field of are described too: `process` fills it once it is
+    there, also while nothing waits to be written.
+    """
+    ledger, crm, mapping = syncing.ledger, syncing.planner.crm, syncing.planner.mapping
     with ledger.read() as connection:
-        objects = left_out(connection, crm).keys()
-    if objects:
-        described(ledger, crm, syncing.crm, objects, syncing.clock())
+        objects = mapping.objects() | left_out(connection, crm).keys()
+    before = last_described(ledger, crm)
+    try:
+        said = described(ledger, crm, syncing.crm, objects, syncing.clock())
+    except (TryLater, AccessRefused):
+        return []  # the pulls meet the same CRM, and say what is wrong with it
+    found = check(mapping, said.objects)
+    if before is None or said.at > before.at or not before.asked >= objects:
+        for problem in found:
+            tell = log.error if problem.fatal else log.warning
+            place = f"{problem.file}: {problem.key}"
+            tell("mapping", crm=crm, at=place, problem=problem.text, remedy=problem.remedy)
+    return [str(problem) for problem in found]
 
 
 def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:

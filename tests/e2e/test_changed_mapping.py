@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import installation
@@ -268,4 +269,25 @@ def test_only_what_may_be_in_a_new_crm_is_looked_up(waiting: World) -> None:
     rows = waiting_for(world, "second")
     assert len(rows) > 2
     assert not any(row.maybe for row in rows)
+
+
+def test_a_pull_says_at_once_all_that_the_mapping_gets_wrong(
+    tmp_path: Path, sandbox: Sandbox, text: str
+) -> None:
+    """Before anything is written: every problem with file, key and remedy, once an hour in the log,
+    each time in the report."""
+    wrong = text.replace("SMS_Sent_Count__c", "SMS_Sent_Cuont__c").replace(
+        'key = "Message_Key__c"', 'key = "Message_Id__c"'
+    )
+    (tmp_path / "salesforce.toml").write_text(wrong)
+    world = build(tmp_path, sandbox)
+    with capture_logs() as logged:
+        first, second = world.sync(), world.sync()
+    lines = [line for line in logged if line["event"] == "mapping"]
+    assert first.mapping == second.mapping
+    assert len(lines) == len(first.mapping) >= 2
+    assert {line["log_level"] for line in lines} == {"error", "warning"}
+    assert any("Message_Id__c" in line for line in first.mapping)
+    assert any("did you mean SMS_Sent_Count__c?" in line for line in first.mapping)
+    assert world.records("SMS_Message__c") == []
     world.app.close()

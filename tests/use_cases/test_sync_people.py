@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import select
@@ -92,6 +92,10 @@ class Org:
             if self.fails_after is not None and start // self.page >= self.fails_after:
                 raise TryLater("down")
             yield Page(tuple(found[start : start + self.page]), len(found))
+
+    def describe(self, objects: Collection[str]) -> NoReturn:
+        """It says nothing of its objects, which is no reason to pull nothing."""
+        raise TryLater(f"no word of {len(objects)} objects")
 
     def since(self, part: MirrorPart, object: str = "Contact") -> list[datetime | None]:
         """From when on each pull of a part asked."""
