@@ -175,7 +175,7 @@ def test_a_hidden_optional_field_is_left_out(world: World, jane: str) -> None:
     """The record is written without the field that our user cannot see."""
     world.fault("hidden", fields=["SMS_Message__c.Price__c", "Contact.SMS_Click_Count__c"])
     world.receive(world.outbound(JANE, "SM1", price=0.01))
-    world.settle()
+    world.settle(rounds=3)
     [message] = world.records("SMS_Message__c")
     assert message.get("Price__c") is None
     assert parked_rows(world) == []
@@ -186,7 +186,7 @@ def test_a_hidden_starred_field_parks_its_rows_and_no_others(world: World, jane:
     """Without the opt-out field opt-outs park; messages and tasks go on."""
     world.fault("hidden", fields=["Contact.SMS_Opt_Out__c"])
     world.receive(world.reply(JANE, "SM1", "hello"), world.reply(JANE, "SM2", "STOP"))
-    world.settle()
+    world.settle(rounds=3)
     assert parked_rows(world) == [("Contact", Reason.FIELD)]
     assert len(world.records("SMS_Message__c")) == 2
     assert len(world.tasks()) == 1

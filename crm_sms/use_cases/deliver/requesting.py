@@ -44,6 +44,8 @@ def request(
     finish(delivery, turn, answer.throttle, Ended(settled, left, work, answer.calls))
     _count(report, settled, work)
     report.paused_until = answer.throttle.until if answer.response.pause_s else None
+    if report.paused_until:
+        log.warning("the crm does not answer", crm=delivery.name, until=str(report.paused_until))
     return answer.throttle, others
 
 
