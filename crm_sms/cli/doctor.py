@@ -25,7 +25,8 @@ def add_to(app: typer.Typer) -> None:
 def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Check settings, credentials, mapping, schema and queues, each finding with its remedy.
 
-    Ends with 1 if anything failed, 3 if records are parked.
+    Ends with 1 if anything failed, 3 if records are parked or belong to a CRM that is not in the
+    settings.
     """
     diagnosis = _diagnosis(ctx)
     answer(_document(diagnosis), as_json, lambda: _shown(diagnosis))

@@ -10,6 +10,7 @@ import typer
 
 from crm_sms.cli.installation import installation, wake
 from crm_sms.cli.screen import PARKED, AsJson, answer, complain, table
+from crm_sms.cli.status import left_behind_lines
 
 if TYPE_CHECKING:
     from crm_sms.bootstrap import App
@@ -31,17 +32,24 @@ ByReason = Annotated[str | None, typer.Option("--reason", help="Only rows with t
 
 @parked.command(name="list")
 def list_parked(ctx: typer.Context, reason: ByReason = None, as_json: AsJson = False) -> None:
-    """List parked records by reason, each reason with its remedy."""
+    """List parked records by reason, each reason with its remedy.
+
+    Names CRMs that are not in the settings, with all that is left of theirs.
+    """
     from crm_sms.use_cases.parked import REMEDIES
     from crm_sms.use_cases.parked import parked as find
+    from crm_sms.use_cases.status import left_behind
 
     with installation(ctx) as app:
         rows = find(app.ledger, _reason(reason))
+        with app.ledger.read() as connection:
+            others = left_behind(connection, app.settings.crms)
     document = {
         "rows": [_document(row) for row in rows],
         "remedies": {row.reason.value: REMEDIES[row.reason] for row in rows},
+        "left_behind": others,
     }
-    answer(document, as_json, lambda: _shown(rows))
+    answer(document, as_json, lambda: [*_shown(rows), *left_behind_lines(others)])
 
 
 def _document(row: Parked) -> dict[str, Any]:
@@ -100,21 +108,41 @@ def retry(
 
 @parked.command()
 def drop(
-    ctx: typer.Context, ids: Ids = None, reason: ByReason = None, as_json: AsJson = False
+    ctx: typer.Context,
+    ids: Ids = None,
+    reason: ByReason = None,
+    crm: Annotated[
+        str | None, typer.Option(help="All rows of a CRM that is not in the settings.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Give records up for good; their texts stay in the ledger. Opt-outs only go by their id.
+    """Give records up for good; their texts stay in the ledger. Opt-outs only go by their id, or
+    with their CRM.
 
     Ends with 3 if an id is not parked.
     """
     from crm_sms.use_cases.parked import drop as give_up
+    from crm_sms.use_cases.parked import drop_all_of
     from crm_sms.use_cases.parked import parked as find
 
     with installation(ctx) as app:
+        if crm is not None:
+            _must_be_left_behind(app, crm, alone=not ids and reason is None)
+            _report(drop_all_of(app.ledger, crm), "dropped", as_json)
+            return
         picked = _picked(app, ids, reason, False)
         if not ids:
             picked = _without_opt_outs(picked, find(app.ledger))
         done = give_up(app.ledger, picked)
     _report(done, "dropped", as_json)
+
+
+def _must_be_left_behind(app: App, crm: str, *, alone: bool) -> None:
+    if not alone:
+        raise typer.BadParameter("say which rows: their ids, all of one reason, or all of one CRM")
+    if crm in app.settings.crms:
+        known = f"{crm} is in the settings: its rows go by their ids or reason"
+        raise typer.BadParameter(known, param_hint="--crm")
 
 
 def _without_opt_outs(picked: list[int], rows: list[Parked]) -> list[int]:

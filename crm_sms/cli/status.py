@@ -13,7 +13,7 @@ from crm_sms.cli.screen import PARKED, AsJson, answer, cell, many, table
 
 if TYPE_CHECKING:
     from crm_sms.ledger.requests import LastRequest
-    from crm_sms.use_cases.status import CrmStatus, Overview
+    from crm_sms.use_cases.status import CrmStatus, LeftBehind, Overview
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,14 +24,17 @@ def add_to(app: typer.Typer) -> None:
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show what waits, what is parked, and how old the mirrors and listings are.
 
-    Ends with 3 if anything is parked or callbacks were missed.
+    Ends with 3 if anything is parked, callbacks were missed, a mapping cannot be read, or records
+    wait for a CRM that is not in the settings.
     """
+    from crm_sms.bootstrap import mapping_problems
     from crm_sms.use_cases.status import overview
 
     with installation(ctx) as app:
-        found = overview(app.ledger, tuple(app.settings.crms), app.clock())
+        problems = mapping_problems(app)
+        found = overview(app.ledger, tuple(app.settings.crms), app.clock(), problems)
     answer(found, as_json, lambda: _shown(found))
-    if found.parked or found.missed:
+    if not found.is_well:
         raise typer.Exit(PARKED)
 
 
@@ -47,6 +50,16 @@ def _shown(found: Overview) -> Iterator[object]:
     for name, crm in found.crms.items():
         yield f"\n{name}"
         yield from _crm(crm, found.at)
+    yield from left_behind_lines(found.left_behind)
+
+
+def left_behind_lines(found: Mapping[str, LeftBehind]) -> Iterator[str]:
+    """What is left behind, each CRM with its remedy."""
+    from crm_sms.use_cases.status import what_to_do
+
+    for name, left in found.items():
+        counts = f"{many(left.waiting, 'record waits', 'records wait')}, {left.parked} parked"
+        yield f"\n{name} is not in the settings: {counts}. Remedy: {what_to_do(name)}"
 
 
 def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
@@ -67,6 +80,8 @@ def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
     ages = ", ".join(f"{part} {_ago(when, at)}" for part, when in crm.mirror.items())
     yield f"mirror: {ages or 'never pulled (crm-sms sync people)'}"
     yield f"last request: {_request(crm.last_request, at)}"
+    if crm.mapping:
+        yield f"mapping: {crm.mapping}"
     if crm.pause:
         yield f"left alone until {cell(crm.pause.until)}: {crm.pause.why}"
 

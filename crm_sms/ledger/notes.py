@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import meta
@@ -24,3 +24,8 @@ def notes_of(connection: Connection, start: str) -> dict[str, Any]:
 def put_note(ledger: Ledger, connection: Connection, name: str, value: Any) -> None:
     """Write or replace a note."""
     ledger.upsert(connection, meta, [{"name": name, "value": value}])
+
+
+def forget_note(connection: Connection, name: str) -> None:
+    """Take a note out, as if it had never been written."""
+    connection.execute(delete(meta).where(meta.c.name == name))

@@ -132,3 +132,12 @@ def drop(connection: Connection, ids: Collection[int]) -> int:
         delete(outbox).where(outbox.c.id.in_(ids), outbox.c.state == State.PARKED)
     )
     return result.rowcount
+
+
+def drop_some_of(connection: Connection, crm: str, most: int) -> int:
+    """Give at most so many rows of one CRM up for good, parked or not; how many there were."""
+    query = select(outbox.c.id).where(outbox.c.crm == crm).order_by(outbox.c.id).limit(most)
+    ids = list(connection.execute(query).scalars())
+    lock_rows(connection, ids)
+    connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+    return len(ids)

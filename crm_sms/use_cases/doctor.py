@@ -10,15 +10,16 @@ from functools import partial
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
-from crm_sms.errors import CrmSmsError, TryLater
+from crm_sms.errors import BadMapping, CrmSmsError, TryLater
 from crm_sms.ledger import Ledger, inbox, mirror, schema
 from crm_sms.ledger.history import History, histories
 from crm_sms.mapping import check
 from crm_sms.ports import Crm, Finding, SmsProvider
 from crm_sms.settings import Settings
 from crm_sms.use_cases import digest_key
+from crm_sms.use_cases.mapping_in_use import what_follows
 from crm_sms.use_cases.process import Planner
-from crm_sms.use_cases.status import CrmStatus, overview
+from crm_sms.use_cases.status import CrmStatus, LeftBehind, overview, what_to_do
 
 _LATE = timedelta(minutes=15)
 """What waits longer than this waits for somebody, not for its window."""
@@ -39,7 +40,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything found; `parked` is how many records are parked."""
+    """Everything found; `parked` is how many records nothing will write by itself."""
 
     findings: tuple[Finding, ...]
     parked: int = 0
@@ -67,7 +68,7 @@ def doctor(patient: Patient) -> Diagnosis:
         if readable:
             findings += _guarded(f"listing {name}", partial(_listings, patient, name))
     for name in patient.crms:
-        findings += _crm(patient, name)
+        findings += _crm(patient, name, readable)
     return Diagnosis(tuple(findings), parked)
 
 
@@ -115,7 +116,13 @@ def _stored(patient: Patient) -> tuple[list[Finding], int]:
     for name, crm in found.crms.items():
         findings += [_parked(name, crm), _queue(name, crm, found.at), _mirror(patient, name, crm)]
         findings += _fallback_owner(patient, name, crm)
-    return findings, found.parked
+    findings += [_left_behind(name, left) for name, left in found.left_behind.items()]
+    return findings, found.parked + sum(left.waiting for left in found.left_behind.values())
+
+
+def _left_behind(name: str, left: LeftBehind) -> Finding:
+    text = f"not in the settings, but {left.waiting} records wait and {left.parked} are parked"
+    return Finding(f"outbox {name}", None, text, what_to_do(name))
 
 
 def _digest_key(ledger: Ledger) -> Finding:
@@ -254,14 +261,17 @@ _MISSED = (
 )
 
 
-def _crm(patient: Patient, name: str) -> list[Finding]:
+def _crm(patient: Patient, name: str, readable: bool | None) -> list[Finding]:
     """A mapping that cannot be read and credentials that fail are told of both at once."""
     found = _guarded(name, lambda: iter(patient.crms[name].check()))
     planner: list[Planner] = []
 
     def read() -> Iterator[Finding]:
-        planner.append(patient.planner(name))
-        yield from ()
+        try:
+            planner.append(patient.planner(name))
+        except BadMapping as error:
+            follows = f"; {what_follows(patient.ledger, name)}" if readable else ""
+            yield Finding(f"mapping {name}", False, str(error), f"{_REREAD}{follows}")
 
     found += _guarded(f"mapping {name}", read)
     if planner and not any(finding.ok is False for finding in found):

@@ -39,8 +39,13 @@ def problem_of(ledger: Ledger, crm: str, read: Read) -> str:
     try:
         read().mapping()
     except BadMapping as error:
-        return f"{error}; {_STAYS if _last(ledger, crm) else _NONE}"
+        return f"{error}; {what_follows(ledger, crm)}"
     return ""
+
+
+def what_follows(ledger: Ledger, crm: str) -> str:
+    """What is done for this CRM while its file cannot be read."""
+    return _STAYS if _last(ledger, crm) else _NONE
 
 
 _STAYS = "until then the mapping that could last be read stays in use"

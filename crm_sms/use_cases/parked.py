@@ -12,6 +12,7 @@ from crm_sms.ledger.parked import Parked
 from crm_sms.ledger.slices import slices
 from crm_sms.records import Reason
 from crm_sms.use_cases.descriptions import forget_described
+from crm_sms.use_cases.process.replanning import forget_planned
 
 REMEDIES: Mapping[Reason, str] = {
     Reason.LOCKED: "somebody else kept changing the record or its account; wait until that job is "
@@ -83,6 +84,24 @@ def drop(ledger: Ledger, ids: Collection[int]) -> Picked:
         with ledger.write("parked", give_way=True) as connection:
             count += rows.drop(connection, some)
     return Picked(count, tuple(sorted(set(ids) - found.keys())))
+
+
+def drop_all_of(ledger: Ledger, crm: str) -> Picked:
+    """Give up all rows of a CRM that is not in the settings, parked or not, each slice in a commit.
+
+    Should it come back, every text is planned for it again.
+    """
+    count, last = 0, _SLICE
+    while last == _SLICE:
+        with ledger.write("parked", give_way=True) as connection:
+            forget_planned(connection, crm)
+            last = rows.drop_some_of(connection, crm, _SLICE)
+        count += last
+    return Picked(count, ())
+
+
+_SLICE = 500
+"""Rows a commit, so that webhooks need not wait."""
 
 
 def _among(every: Collection[Parked], ids: Collection[int]) -> dict[int, str]:

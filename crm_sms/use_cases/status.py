@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -25,7 +26,7 @@ _RECENT = timedelta(days=1)
 class CrmStatus:
     """One CRM. `mirror` says by part when it was last pulled, `parked` how many rows by reason,
     `unmatched` how many texts have no person by the rule that says why. `pause` is set while the
-    CRM is left alone."""
+    CRM is left alone, `mapping` says what is wrong with its file, if something is."""
 
     queues: Sequence[Queue]
     parked: Mapping[str, int]
@@ -33,6 +34,15 @@ class CrmStatus:
     unmatched: Mapping[str, int]
     last_request: LastRequest | None
     pause: Pause | None
+    mapping: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """Rows of a CRM whose name is not in the settings: nothing writes them."""
+
+    waiting: int = 0
+    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything at once, as of `at`; `listed` is by provider and account."""
+    """Everything at once, as of `at`; `listed` is by provider and account, `left_behind` by the
+    names of CRMs that are not in the settings."""
 
     at: datetime
     inbox: int
@@ -55,6 +66,7 @@ class Overview:
     suppressions: int
     crms: Mapping[str, CrmStatus]
     listed: Mapping[str, Listed]
+    left_behind: Mapping[str, LeftBehind]
 
     @property
     def missed(self) -> int:
@@ -64,12 +76,24 @@ class Overview:
 
     @property
     def parked(self) -> int:
-        """How many rows are parked in all CRMs."""
-        return sum(sum(crm.parked.values()) for crm in self.crms.values())
+        """How many rows are parked in all CRMs, also in those that are not in the settings."""
+        here = sum(sum(crm.parked.values()) for crm in self.crms.values())
+        return here + sum(one.parked for one in self.left_behind.values())
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is parked, missing, or left behind, and every mapping can be read."""
+        troubled = any(crm.mapping for crm in self.crms.values())
+        return not (self.parked or self.missed or self.left_behind or troubled)
 
 
-def overview(ledger: Ledger, crms: Sequence[str], now: datetime) -> Overview:
-    """How things stand for these CRMs."""
+def overview(
+    ledger: Ledger,
+    crms: Sequence[str],
+    now: datetime,
+    problems: Mapping[str, str] = MappingProxyType({}),
+) -> Overview:
+    """How things stand for these CRMs; `problems` are those of their mapping files."""
     with ledger.read() as connection:
         events, since = inbox.backlog(connection)
         return Overview(
@@ -77,15 +101,34 @@ def overview(ledger: Ledger, crms: Sequence[str], now: datetime) -> Overview:
             inbox=events,
             inbox_since=since,
             suppressions=numbers_suppressed(connection),
-            crms={crm: _of_crm(connection, crm, now) for crm in crms},
+            crms={crm: _of_crm(connection, crm, now, problems.get(crm, "")) for crm in crms},
             listed={
                 account: Listed(one.at, one.missed, one.heard_at)
                 for account, one in histories(connection).items()
             },
+            left_behind=left_behind(connection, crms),
         )
 
 
-def _of_crm(connection: Connection, crm: str, now: datetime) -> CrmStatus:
+def left_behind(connection: Connection, crms: Collection[str]) -> dict[str, LeftBehind]:
+    """The rows of all CRMs but these, which are the ones in the settings."""
+    found: dict[str, LeftBehind] = {}
+    for name, state, _, rows in outbox.counts(connection):
+        if name not in crms:
+            before = found.get(name, LeftBehind())
+            parked = rows if state == State.PARKED else 0
+            found[name] = LeftBehind(before.waiting + rows - parked, before.parked + parked)
+    return found
+
+
+def what_to_do(crm: str) -> str:
+    """The remedy for rows that are left behind."""
+    return (
+        f"put [crms.{crm}] back into crm-sms.toml, or give them up: crm-sms parked drop --crm {crm}"
+    )
+
+
+def _of_crm(connection: Connection, crm: str, now: datetime, problem: str) -> CrmStatus:
     pause = last_pause(connection, crm)
     return CrmStatus(
         queues=queues(connection, crm, now),
@@ -94,6 +137,7 @@ def _of_crm(connection: Connection, crm: str, now: datetime) -> CrmStatus:
         unmatched=texts_in_triage(connection, crm),
         last_request=last_request(connection, crm),
         pause=pause if pause and pause.until > now else None,
+        mapping=problem,
     )
 
 

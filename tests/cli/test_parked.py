@@ -143,3 +143,39 @@ def test_a_drop_by_reason_spares_opt_outs(crm_sms: Any, world: World, contact: s
     assert "opt_out" in crm_sms("parked", "list").out
     assert crm_sms("parked", "drop", str(rows[0]["id"])).code == 0
     assert crm_sms("parked", "list", "--json").json["rows"] == []
+
+
+def test_what_a_crm_left_behind_is_listed_and_dropped(
+    crm_sms: Any, world: World, parked: list[int]
+) -> None:
+    """All of it, opt-outs too, once its name is out of the settings; not before. Should the name
+    come back, its texts are planned for it again."""
+    world.receive(world.reply(NUMBER, "SM2", "STOP"))
+    world.process()
+    assert crm_sms("parked", "list", "--json").json["left_behind"] == {}
+    refused = crm_sms("parked", "drop", "--crm", "salesforce")
+    assert refused.code == 2
+    assert "is in the settings" in refused.err
+    toml = world.app.folder / "crm-sms.toml"
+    before = toml.read_text()
+    toml.write_text(before.replace("[crms.salesforce]", '[crms.sales]\nadapter = "salesforce"'))
+    secret = "CRM_SMS_CRMS__SALESFORCE__CLIENT_SECRET"
+    env = world.app.folder / ".env"
+    kept = env.read_text()
+    env.write_text(kept.replace(secret, secret.replace("SALESFORCE", "SALES")))
+    left = crm_sms("parked", "list", "--json").json["left_behind"]
+    assert left == {"salesforce": {"waiting": 4, "parked": len(parked)}}
+    assert "put [crms.salesforce] back into crm-sms.toml" in crm_sms("parked", "list").out
+    dropped = crm_sms("parked", "drop", "--crm", "salesforce", "--json").json
+    assert dropped == {"rows": 4 + len(parked), "missing": []}
+    assert crm_sms("status").code == 0
+    toml.write_text(before)
+    env.write_text(kept)
+    assert crm_sms("sync", "all").code == 0
+    assert len(world.records("SMS_Message__c")) == 2
+    assert world.records("Contact")[0]["SMS_Opt_Out__c"] is True
+
+
+def test_a_drop_of_a_crm_takes_nothing_else(crm_sms: Any, parked: list[int]) -> None:
+    """Ids and a reason are other orders."""
+    assert crm_sms("parked", "drop", "17", "--crm", "sales").code == 2

@@ -31,7 +31,9 @@ def test_ages_are_told_in_words(crm_sms: Any, world: World, contact: str) -> Non
     document = crm_sms("status", "--json").json
     assert (document["inbox"], document["inbox_since"]) == (1, began.isoformat())
     crm = document["crms"]["salesforce"]
-    assert set(crm) == {"queues", "parked", "mirror", "unmatched", "last_request", "pause"}
+    keys = {"queues", "parked", "mirror", "unmatched", "last_request", "pause", "mapping"}
+    assert set(crm) == keys
+    assert (crm["mapping"], document["left_behind"]) == ("", {})
     assert {q["lane"]: q["due"] for q in crm["queues"]}["task"] == 1
 
 
@@ -58,3 +60,16 @@ def test_parked_records_end_it_with_3(crm_sms: Any, world: World, contact: str) 
     assert "validation (crm-sms parked list)" in answer.out
     assert "texts without a person: 1 unknown (crm-sms unmatched list)" in answer.out
     assert "0 unclear, 2 parked" in answer.out
+
+
+def test_a_mapping_that_cannot_be_read_is_shown(crm_sms: Any, world: World, contact: str) -> None:
+    """With its file and what follows, until it is mended; a monitor sees it by the 3."""
+    world.process()
+    file = world.app.folder / "salesforce.toml"
+    file.write_text("object = 3\n")
+    answer = crm_sms("status")
+    assert answer.code == 3
+    assert f"mapping: {file}" in answer.out.replace("\n", "")
+    assert "stays in use" in crm_sms("status", "--json").json["crms"]["salesforce"]["mapping"]
+    file.unlink()
+    assert crm_sms("status").code == 0

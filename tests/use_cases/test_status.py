@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.status import CrmStatus, Overview, overview, waiting
+from crm_sms.use_cases.status import CrmStatus, LeftBehind, Overview, overview, waiting
 
 NUMBER = "+12025550123"
 
@@ -135,3 +135,20 @@ def test_a_pull_that_brings_nothing_keeps_the_mirror_young(world: World) -> None
     world.advance(3600)
     world.sync()
     assert crm(world).mirror["people:Contact"] == first + timedelta(hours=1) == world.now
+
+
+def test_rows_of_a_crm_that_is_not_in_the_settings_are_seen(world: World) -> None:
+    """Those that wait and those that are parked, which count as parked ones."""
+    world.contact(NUMBER)
+    world.sync()
+    world.fault("row_error", code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="no")
+    world.receive(world.outbound(NUMBER, "SM1"))
+    world.settle()
+    here = look(world)
+    world.receive(world.reply(NUMBER, "SM2"))
+    world.process()
+    found = overview(world.app.ledger, ["sales"], world.now)
+    assert here.left_behind == {}
+    assert found.left_behind == {CRM: LeftBehind(waiting=4, parked=here.parked)}
+    assert found.parked == here.parked > 0
+    assert not found.is_well

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from crm_sms.ledger import inbox
 from crm_sms.ledger.arrivals import put_arrival
-from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.notes import forget_note, note, put_note
 from crm_sms.ledger.planned import planned_after, withdraw
 from crm_sms.ledger.texts import stored_after
 from crm_sms.records import Lane
@@ -68,6 +68,11 @@ def is_current(processing: Processing, connection: Connection) -> bool:
 
 _NO_MAPPING = ""
 """Stands for the digest of a CRM's mapping while there is none."""
+
+
+def forget_planned(connection: Connection, crm: str) -> None:
+    """Should this CRM come back, it is a new one."""
+    forget_note(connection, _name(crm))
 
 
 def _name(crm: str) -> str:
