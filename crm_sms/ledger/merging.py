@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
@@ -21,8 +22,8 @@ def merge(
     """All names of the lost message lead to the kept one, which takes its place in every CRM where
     it concerned nobody itself; what no request has carried under the lost one's key is withdrawn.
 
-    Answers the lost one's other matches: whoever they name has one text less. What a CRM may have
-    seen of the lost message stays there, so keep the other one.
+    Answers the lost one's other matches, as matches of the kept one: whoever they name has one text
+    less. What a CRM may have seen of the lost message stays there, so keep the other one.
     """
     query = select(messages.c.id, messages.c.key).where(messages.c.id.in_([lost, kept]))
     keys: dict[int, str] = {row[0]: row[1] for row in connection.execute(query)}
@@ -34,7 +35,7 @@ def merge(
             conversations.rename_task(connection, kept, old, new)
         else:
             _let_go(ledger, connection, match, old, now)
-            dropped.append(match)
+            dropped.append(replace(match, message_id=kept))
     _forget(connection, lost, kept)
     return dropped
 

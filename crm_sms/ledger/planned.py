@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
+from crm_sms.ledger.crm_records import by_object, known_records
 from crm_sms.ledger.outbox import UNPLANNED, lock_rows
+from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import Lane, State
+from crm_sms.records import DesiredRecord, Lane, State
 
 UNTRIED = and_(outbox.c.tries == 0, outbox.c.holder.is_(None), outbox.c.maybe.is_(False))
 """No request has carried such a row yet."""
@@ -78,3 +80,41 @@ def withdraw_unwanted(
     if message_ids:
         rows = _found(connection, _NAMED_AFTER, {"crm": crm, "wanted": list(message_ids)})
         withdraw(connection, [row.id for row in rows if row.place not in wanted])
+
+
+def withdraw_unseen(
+    ledger: Ledger, connection: Connection, crm: str, records: Sequence[DesiredRecord]
+) -> set[Place]:
+    """Withdraw what waits at the places of these records where no CRM can have seen one of their
+    fields, nor sees it before this transaction ends. The places of the others."""
+    if not records:
+        return set()
+    # Excludes whoever claims rows: a request could leave with a row between the look and the end.
+    ledger.lock(connection, [f"claim:{crm}"])
+    places = {(record.object, record.key) for record in records}
+    known = known_records(connection, crm, places)
+    waiting: dict[Place, tuple[int, bool]] = {}
+    for object_name, keys in by_object(places).items():
+        values = {"crm": crm, "object": object_name, "wanted": keys}
+        for row in connection.execute(_AT, values):
+            waiting[object_name, row[1], Lane(row[2])] = (row[0], row[3])
+    seen, gone = set(), []
+    for record in records:
+        place = (record.object, record.key, record.lane)
+        id, untried = waiting.get(place, (0, True))
+        written = known[place[:2]].written if place[:2] in known else {}
+        if untried and written.keys().isdisjoint(record.fields):
+            gone.append(id)
+        else:
+            seen.add(place)
+    withdraw(connection, gone)
+    return seen
+
+
+_AT = select(
+    outbox.c.id, outbox.c.key, outbox.c.lane, and_(outbox.c.state == State.WAITING, UNTRIED)
+).where(
+    outbox.c.crm == bindparam("crm"),
+    outbox.c.object == bindparam("object"),
+    outbox.c.key.in_(_WANTED),
+)

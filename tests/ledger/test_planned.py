@@ -7,10 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from crm_sms.ledger import Ledger, outbox
+from crm_sms.ledger.crm_records import Known, remember
 from crm_sms.ledger.parked import Refused, park
-from crm_sms.ledger.planned import planned_after, withdraw, withdraw_unwanted
+from crm_sms.ledger.planned import (
+    planned_after,
+    withdraw,
+    withdraw_unseen,
+    withdraw_unwanted,
+)
 from crm_sms.ledger.tables import outbox as table
 from crm_sms.records import DesiredField, DesiredRecord, Lane, Reason, State
 
@@ -114,3 +121,34 @@ def test_what_could_be_planned_after_all_is_not_left_parked(
         park(ledger, connection, "sales", [mended, again], NOW)
         withdraw_unwanted(connection, "sales", [text], {again.place})
     assert waiting(ledger).keys() == {again.place[1]}
+
+
+SEEN: dict[str, str] = {"our field": "A", "another field": "B"}
+
+
+@pytest.mark.parametrize("why", ["free", "nothing", *TRIED, *SEEN])
+def test_what_no_crm_has_seen_is_withdrawn(ledger: Ledger, why: str) -> None:
+    """In its lane only; of a record whose fields we wrote, or may have, nothing is."""
+    if why != "nothing":
+        put(ledger, "p", key_field=None, lane=Lane.ROLL_UP)
+    put(ledger, "p", key_field=None, lane=Lane.OPT_OUT)
+    before = rows(ledger)
+    if why in TRIED:
+        with ledger.write("deliver.settle") as connection:
+            connection.execute(table.update().where(table.c.lane == Lane.ROLL_UP), TRIED[why])
+    wanted = DesiredRecord("sales", "Text", "p", Lane.ROLL_UP, {"A": DesiredField(0)})
+    with ledger.write("process") as connection:
+        if why in SEEN:
+            known = {("Text", "p"): Known("p", {SEEN[why]: "x"})}
+            remember(ledger, connection, "sales", known)
+        assert withdraw_unseen(ledger, connection, "sales", []) == set()
+        seen = withdraw_unseen(ledger, connection, "sales", [wanted])
+    stays = why in TRIED or why == "our field"
+    assert seen == ({("Text", "p", Lane.ROLL_UP)} if stays else set())
+    assert rows(ledger) == (before if stays else before - {Lane.ROLL_UP})
+
+
+def rows(ledger: Ledger) -> set[int]:
+    """The lanes of what waits."""
+    with ledger.read() as connection:
+        return set(connection.execute(select(table.c.lane)).scalars())

@@ -101,6 +101,9 @@ class Desk:
     def delivered(self) -> None:
         """Everything that waited was written."""
         with self.ledger.write("deliver.settle") as connection:
+            for row in connection.execute(select(waiting)).all():
+                place, known = (row.object, row.key), Known("id", dict.fromkeys(row.fields, "x"))
+                remember(self.ledger, connection, CRM, {place: known})
             connection.execute(delete(waiting))
 
     def assign(self, number: str, person: str) -> None:
@@ -212,6 +215,28 @@ def test_who_loses_the_only_text_is_not_left_with_its_counts(desk: Desk) -> None
     assert counts["bob"]["SMS_Sent_Count__c"] == 1
     assert counts["ann"]["SMS_Sent_Count__c"] == 0
     assert counts["ann"]["SMS_Reply_Count__c"] == 0
+
+
+def test_sums_that_nobody_saw_are_withdrawn_with_the_only_text(desk: Desk) -> None:
+    """The person is as if the text had never been theirs."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED), *deal("x"))
+    desk.process(meant("O1", 1, "ann"))
+    assert set(desk.wanted("Opportunity")) == {"x"}
+    desk.process(replace(meant("O1", 2, "bob"), key="O1:later"))
+    assert set(desk.wanted("Contact", Lane.ROLL_UP)) == {"bob"}
+    assert desk.wanted("Opportunity") == {}
+
+
+def test_a_conversation_that_moves_to_somebody_who_has_one_joins_it(desk: Desk) -> None:
+    """Nobody gets two tasks for one exchange, as long as no rep may have the second."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED, JANE))
+    desk.assign(SHARED, "ann")
+    desk.process(reply("R1", 1), reply("R2", 2, theirs=SHARED))
+    assert desk.tasks() == {f"task:{key('R1')}": "bob", f"task:{key('R2')}": "ann"}
+    desk.assign(SHARED, "bob")
+    desk.process()
+    assert desk.tasks() == {f"task:{key('R1')}": "bob"}
+    assert [row.person_id for row in desk.rows(select(talks))] == ["bob"]
 
 
 def test_a_chain_of_texts_follows_its_first(desk: Desk) -> None:
@@ -327,16 +352,21 @@ def test_a_reply_after_the_task_was_completed_opens_another(desk: Desk) -> None:
     assert set(desk.tasks()) == {f"task:{key('R1')}", f"task:{key('R3')}"}
 
 
-def test_a_conversation_that_moves_takes_late_older_replies_along(desk: Desk) -> None:
+@pytest.mark.parametrize(("seen", "task"), [(True, "R2"), (False, "R1")])
+def test_a_conversation_that_moves_takes_late_older_replies_along(
+    desk: Desk, seen: bool, task: str
+) -> None:
     """An older reply joined after the opening one: when the number is assigned to somebody else
-    both move, and one task serves them."""
+    both move, and one task serves them: the one that a rep may have, else the first reply's."""
     desk.mirror(person("ann", SHARED), person("bob", "+12025550111"))
     desk.process(reply("R2", 10, theirs=SHARED))
     desk.process(reply("R1", 5, theirs=SHARED))
     assert set(desk.tasks()) == {f"task:{key('R2')}"}
+    if seen:
+        desk.delivered()
     desk.assign(SHARED, "bob")
     desk.process()
-    assert desk.tasks() == {f"task:{key('R2')}": "bob"}
+    assert desk.tasks() == {f"task:{key(task)}": "bob"}
     assert [row.person_id for row in desk.rows(select(talks))] == ["bob"]
     assert desk.inbox() == 0
 
@@ -773,6 +803,31 @@ def test_a_task_that_a_rep_may_have_is_not_made_again_when_two_replies_are_one(
     desk.process(linking(reply("R", 1)), reply("S", 5))
     assert set(desk.tasks()) == {f"task:{key('R')}"}
     assert set(desk.wanted("SMS_Message__c")) == {key("R"), key("S")}
+
+
+def answered(desk: Desk) -> dict[str, int | None]:
+    """By message key: how long the person took."""
+    query = select(messages.c.key, messages.c.response_seconds)
+    return {row[0]: row[1] for row in desk.rows(query)}
+
+
+def test_a_reply_leaves_a_message_that_is_another_s_text(desk: Desk) -> None:
+    """What it seemed to answer is the text that failed."""
+    desk.mirror(person("ann", JANE))
+    desk.process(by_key(fact("O", 1)), fact("O", 2, status=Status.FAILED), reply("R", 5))
+    assert answered(desk) == {"k1": 240, key("O"): None, key("R"): 240}
+    desk.process(linking(fact("O", 3, status=Status.FAILED)))
+    assert answered(desk) == {"k1": None, key("R"): None}
+
+
+def test_a_reply_leaves_a_text_that_turns_out_to_be_of_another_thread(desk: Desk) -> None:
+    """It was sent from another address of ours, as a later fact says."""
+    desk.mirror(person("ann", JANE))
+    desk.process(fact("O", 1), reply("R", 5))
+    assert answered(desk) == {key("O"): 240, key("R"): 240}
+    desk.process(fact("O", 6, status=Status.DELIVERED, ours="+15005550007"))
+    assert answered(desk) == {key("O"): None, key("R"): None}
+    assert desk.wanted("SMS_Message__c")[key("R")]["Response_Seconds__c"] is None
 
 
 def test_a_person_who_loses_a_text_that_was_two_is_counted_anew(desk: Desk) -> None:

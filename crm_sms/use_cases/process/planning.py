@@ -61,7 +61,7 @@ def plan_batch(
     desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
     for text in texts:
         _plan_text(desk, text, chosen[text.message.key], talks.get(text.message.key))
-    plan_roll_ups(desk, connection, concerned)
+    plan_roll_ups(ledger, desk, connection, concerned)
     plan_opt_outs(ledger, desk, connection, texts)
     return desk.planned
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -36,28 +36,41 @@ def load(
     ids = set(ledger_texts.owners_of(connection, names).values())
     stored = ledger_texts.aliases_of(connection, ids)
     found = named(stored, [(row.text, row.message_key) for row in waiting])
-    former = _merge(processing, connection, [text for text in found if len(text.ids) > 1])
+    lost = _merge(processing, connection, [text for text in found if len(text.ids) > 1])
     texts = _load(processing, connection, found)
     for text in texts:
-        text.former = former.get(text.id, [])
+        if text.id in lost:
+            text.former = lost[text.id].matches
+            text.left |= lost[text.id].threads
     return texts
+
+
+@dataclass(slots=True)
+class _Lost:
+    """What was known of messages that are another one's text: matches, and threads."""
+
+    matches: list[Match] = field(default_factory=list)
+    threads: set[str] = field(default_factory=set)
 
 
 def _merge(
     processing: Processing, connection: Connection, twice: Sequence[Named]
-) -> dict[int, list[Match]]:
+) -> dict[int, _Lost]:
     """Leave one message of each of these texts, the one that a CRM may have seen; by its number,
-    the matches of the others that it did not take."""
+    what the others leave behind: the matches that it did not take, and their threads."""
     ledger, now = processing.ledger, processing.clock()
-    free = ledger_texts.may_rename(ledger, connection, {id for text in twice for id in text.ids})
-    former: dict[int, list[Match]] = {}
+    ids = {id for text in twice for id in text.ids}
+    free = ledger_texts.may_rename(ledger, connection, ids)
+    stored = ledger_texts.stored(connection, ids)
+    found: dict[int, _Lost] = {}
     for text in twice:
-        kept, *lost = sorted(text.ids, key=lambda id: id in free)
-        former[kept] = [
-            match for id in lost for match in merge(ledger, connection, lost=id, kept=kept, now=now)
-        ]
+        kept, *others = sorted(text.ids, key=lambda id: id in free)
+        lost = found[kept] = _Lost()
+        for id in others:
+            lost.threads |= {thread for thread in [stored[id].thread] if thread}
+            lost.matches += merge(ledger, connection, lost=id, kept=kept, now=now)
         text.ids = [kept]
-    return former
+    return found
 
 
 def by_ids(
@@ -82,6 +95,8 @@ def _load(
         text.stored = next((stored[id] for id in one.ids), None)
         text.id = text.stored.id if text.stored else 0
         text.thread = _thread(processing.ledger, text)
+        if text.stored and text.stored.thread and text.stored.thread != text.thread:
+            text.left = {text.stored.thread}
         text.said = _said(processing, text)
         texts.append(text)
     _name(processing.ledger, connection, texts)

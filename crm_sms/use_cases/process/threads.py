@@ -24,7 +24,8 @@ def link(processing: Processing, connection: Connection, texts: list[LoadedText]
     Locks the threads first: a reply and the text it answers, in the hands of two workers, would
     each be written without the other.
     """
-    threads = sorted({text.thread for text in texts if text.thread})
+    left = {thread for text in texts for thread in text.left}
+    threads = sorted(left.union(text.thread for text in texts if text.thread))
     processing.ledger.lock(connection, [f"thread:{thread}" for thread in threads])
     stored = in_threads(connection, threads)
     here = {text.id for text in texts}
@@ -35,7 +36,7 @@ def link(processing: Processing, connection: Connection, texts: list[LoadedText]
             *((text.thread, text.entry) for text in texts),
         ]
     )
-    if any(text.is_new_to_thread for text in texts):
+    if left or any(text.is_new_to_thread for text in texts):
         before = _places((row.thread, row.entry) for row in stored)
         had = {
             row.key: replace(
@@ -43,7 +44,9 @@ def link(processing: Processing, connection: Connection, texts: list[LoadedText]
             )
             for row in others
         }
-        concerned = [row.id for row in others if found[row.key] != had[row.key]]
+        concerned = [
+            row.id for row in others if row.thread in left or found[row.key] != had[row.key]
+        ]
         texts.extend(by_ids(processing, connection, concerned))
     for text in texts:
         place = found.get(text.message.key, _ALONE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -78,7 +78,8 @@ class ProcessReport:
 class LoadedText:
     """One message being recomputed: its names, all its facts by number, what they fold to.
 
-    `former` are matches of what turned out to be the same text, where this one has its own."""
+    `former` are matches of what turned out to be the same text, where this one has its own;
+    `left` are the threads that it stood in before, or as another message."""
 
     aliases: set[str]
     facts: dict[int, Event]
@@ -88,6 +89,7 @@ class LoadedText:
     said: OptOutType | None = None
     id: int = 0
     former: Sequence[Match] = ()
+    left: Set[str] = frozenset()
 
     @property
     def number(self) -> str | None:
