@@ -235,7 +235,8 @@ def _planner(app: App, name: str, mapping: CrmMapping) -> Planner:
 
 def _windows(settings: Settings) -> Windows:
     given = settings.windows
-    return Windows(given.opt_outs, given.tasks, given.timeline, given.roll_ups, given.opt_out_quota)
+    lanes = (given.opt_outs, given.tasks, given.timeline, given.roll_ups)
+    return Windows(*lanes, given.opt_out_quota, given.bodies)
 
 
 def opt_out_rules(app: App) -> dict[str, OptOutRules]:

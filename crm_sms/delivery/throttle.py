@@ -13,6 +13,11 @@ _USAGE_HOLDS = timedelta(minutes=15)
 only when it is called, and with little left nothing but an opt-out would call it."""
 
 
+LONGEST_PAUSE = timedelta(minutes=15)
+"""A CRM is asked again after this, whatever it said. A pause that is longer was set by a clock that
+has gone back since."""
+
+
 @dataclass(frozen=True, slots=True)
 class Throttle:
     """The pace, until when to pause and why, and the CRM's usage at `at`."""
@@ -25,13 +30,19 @@ class Throttle:
 
     def usage_now(self, now: datetime) -> Usage | None:
         """The usage, while it can still be believed."""
-        return self.usage if self.at and now - self.at < _USAGE_HOLDS else None
+        return self.usage if self.at and abs(now - self.at) < _USAGE_HOLDS else None
+
+    def pause_at(self, now: datetime) -> datetime | None:
+        """Until when the CRM is left alone; None if it need not be."""
+        paused = self.until is not None and now < self.until <= now + LONGEST_PAUSE
+        return self.until if paused else None
 
     def resting(self, now: datetime, pause_s: float, why: str) -> Throttle:
         """The same with the CRM left alone for so long; without a pause nothing is said of why."""
         if not pause_s:
             return replace(self, until=None, why="")
-        return replace(self, until=now + timedelta(seconds=pause_s), why=why)
+        pause = min(timedelta(seconds=pause_s), LONGEST_PAUSE)
+        return replace(self, until=now + pause, why=why)
 
     def told(self, usage: Usage | None, at: datetime) -> Throttle:
         """The same after an answer of the CRM; None if it did not speak of its usage."""

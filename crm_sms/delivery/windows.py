@@ -11,18 +11,24 @@ from crm_sms.records import Lane, Usage
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Seconds a row of each lane may wait for company, and the share of the CRM's quota that is
-    kept for opt-outs."""
+    """Seconds a row of each lane may wait for company, the share of the CRM's quota that is kept
+    for opt-outs, and how long a text's records may be held for its body."""
 
     opt_outs: float = 0.0
     tasks: float = 1.0
     timeline: float = 15.0
     roll_ups: float = 60.0
     reserve: float = 0.05
+    bodies: float = 120.0
 
     def of(self, lane: Lane) -> timedelta:
         """The window of one lane."""
         return timedelta(seconds=getattr(self, _NAMES[lane]))
+
+    @property
+    def longest(self) -> timedelta:
+        """No row is put off for longer when it is stored."""
+        return max(timedelta(seconds=self.bodies), *(self.of(lane) for lane in Lane))
 
 
 _NAMES: Mapping[Lane, str] = {

@@ -22,8 +22,9 @@ from crm_sms.bootstrap import (
 )
 from crm_sms.errors import CrmSmsError, TryLater
 from crm_sms.ledger import inbox, outbox
+from crm_sms.ledger.throttles import pause_at
 from crm_sms.settings import WorkerSettings
-from crm_sms.use_cases.deliver import DeliveryReport, deliver, last_pause
+from crm_sms.use_cases.deliver import DeliveryReport, deliver
 from crm_sms.use_cases.process import ProcessReport, process
 from crm_sms.use_cases.reconcile import ReconcileReport, reconcile
 from crm_sms.use_cases.status import waiting
@@ -136,7 +137,7 @@ def _add(report: DeliveryReport, last: DeliveryReport) -> None:
 
 def _due(app: App, crm: str) -> datetime | None:
     with app.ledger.read() as connection:
-        due, pause = outbox.next_due(connection, crm), last_pause(connection, crm)
+        due, pause = outbox.next_due(connection, crm), pause_at(connection, crm, app.clock())
     return max(due, pause.until) if due and pause else due
 
 

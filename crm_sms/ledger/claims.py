@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     or_,
     select,
     update,
@@ -25,7 +26,7 @@ from crm_sms.ledger.crm_records import by_object
 from crm_sms.ledger.desired_json import decode
 from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.storable import storable_text
-from crm_sms.ledger.tables import outbox
+from crm_sms.ledger.tables import outbox, requests
 from crm_sms.records import Lane, Reason, State
 
 
@@ -33,7 +34,8 @@ from crm_sms.records import Lane, Reason, State
 class Turn:
     """One claim: for which CRM, by which request, when, until when, which lanes, how many rows.
 
-    `waits` is what each lane waits beyond its window.
+    `waits` is what each lane waits beyond its window. Nothing is put off beyond `horizon`: what is,
+    was put off by a clock that has gone back since, and waits no longer.
     """
 
     crm: str
@@ -44,6 +46,7 @@ class Turn:
     lanes: Collection[Lane]
     waits: Mapping[Lane, timedelta]
     size: int
+    horizon: datetime
 
 
 def is_due(connection: Connection, turn: Turn) -> bool:
@@ -52,7 +55,8 @@ def is_due(connection: Connection, turn: Turn) -> bool:
         *(
             and_(outbox.c.lane == int(lane), outbox.c.due_at <= turn.now - turn.waits[lane])
             for lane in turn.lanes
-        )
+        ),
+        outbox.c.due_at > turn.horizon,
     )
     query = select(outbox.c.id).where(_free(turn), ended).limit(1)
     return connection.execute(query).first() is not None
@@ -128,10 +132,45 @@ def _free(turn: Turn) -> ColumnElement[bool]:
         outbox.c.lane.in_([int(lane) for lane in turn.lanes]),
         or_(
             outbox.c.state == State.WAITING,
-            and_(outbox.c.state == State.SETTLING, outbox.c.due_at <= turn.now),
+            and_(outbox.c.state == State.SETTLING, _is_over(outbox.c.due_at, turn)),
         ),
-        outbox.c.not_before <= turn.now,
+        _is_over(outbox.c.not_before, turn),
         ~at_work,
+    )
+
+
+def _is_over(column: ColumnElement[datetime], turn: Turn) -> ColumnElement[bool]:
+    return or_(column <= turn.now, column > turn.horizon)
+
+
+def has_doubtful_leases(connection: Connection, turn: Turn) -> bool:
+    """Whether rows are leased for longer than a lease lasts, by a clock that was ahead of ours."""
+    last = select(func.max(requests.c.started_at)).where(requests.c.crm == turn.crm)
+    started = connection.execute(last).scalar_one()
+    if started is None or started <= turn.now:
+        return False
+    return (
+        connection.execute(select(outbox.c.id).where(_doubtful(turn)).limit(1)).first() is not None
+    )
+
+
+def shorten_leases(connection: Connection, turn: Turn) -> None:
+    """Such a lease counts from now. Whoever was given it may be at work still, and on another
+    machine whose clock is right; but no longer than a lease lasts, so nobody comes between."""
+    ids = connection.execute(select(outbox.c.id).where(_doubtful(turn))).scalars().all()
+    lock_rows(connection, ids)
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids), _doubtful(turn))
+        .values(lease_until=turn.lease_until)
+    )
+
+
+def _doubtful(turn: Turn) -> ColumnElement[bool]:
+    return and_(
+        outbox.c.crm == turn.crm,
+        outbox.c.holder.is_not(None),
+        outbox.c.lease_until > turn.lease_until,
     )
 
 
@@ -257,6 +296,8 @@ def _row(row: SqlRow[Any], turn: Turn) -> OutboxRow:
     if lost:
         last = row.lease_until + turn.late_commit
         rewrite_at = max(rewrite_at, last) if rewrite_at else last
+    if rewrite_at:  # no late writer can be under way for longer, whatever the clock said then
+        rewrite_at = min(rewrite_at, turn.now + turn.late_commit)
     return OutboxRow(
         id=row.id,
         object=row.object,

@@ -55,8 +55,8 @@ class Pause:
     why: str
 
 
-def last_pause(connection: Connection, crm: str) -> Pause | None:
-    """The pause that the last request to this CRM ended with, which may be over; None if it ended
-    well."""
+def pause_at(connection: Connection, crm: str, now: datetime) -> Pause | None:
+    """The pause that the last request to this CRM ended with; None if it is over."""
     found = last_throttle(connection, crm)
-    return Pause(found.until, found.why) if found and found.until else None
+    until = found.pause_at(now) if found else None
+    return Pause(until, found.why) if found and until else None

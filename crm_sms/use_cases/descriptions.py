@@ -28,7 +28,7 @@ class Described:
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether this still says what we need to know, as far as it goes."""
-        return now - self.at < MAX_AGE
+        return abs(now - self.at) < MAX_AGE
 
 
 _AS_JSON = TypeAdapter(Described)
@@ -67,7 +67,7 @@ def forget_described(ledger: Ledger, name: str) -> None:
     with ledger.write("meta") as connection:
         if found := note(connection, f"described:{name}"):
             last = _AS_JSON.validate_python(found)
-            _put(ledger, connection, name, replace(last, at=last.at - MAX_AGE))
+            _put(ledger, connection, name, replace(last, at=last.at - 2 * MAX_AGE))
 
 
 def _put(ledger: Ledger, connection: Connection, name: str, said: Described) -> None:

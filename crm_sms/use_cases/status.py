@@ -15,7 +15,7 @@ from crm_sms.ledger.history import histories
 from crm_sms.ledger.mirror_pages import pulled
 from crm_sms.ledger.queues import Queue, parked_by_reason, queues
 from crm_sms.ledger.requests import LastRequest, last_request
-from crm_sms.ledger.throttles import Pause, last_pause
+from crm_sms.ledger.throttles import Pause, pause_at
 from crm_sms.ledger.triage import texts_in_triage
 from crm_sms.records import State
 
@@ -129,14 +129,13 @@ def what_to_do(crm: str) -> str:
 
 
 def _of_crm(connection: Connection, crm: str, now: datetime, problem: str) -> CrmStatus:
-    pause = last_pause(connection, crm)
     return CrmStatus(
         queues=queues(connection, crm, now),
         parked=parked_by_reason(connection, crm),
         mirror=pulled(connection, crm),
         unmatched=texts_in_triage(connection, crm),
         last_request=last_request(connection, crm),
-        pause=pause if pause and pause.until > now else None,
+        pause=pause_at(connection, crm, now),
         mapping=problem,
     )
 

@@ -64,6 +64,7 @@ def turn(holder: str = "1", at: datetime = NOW, **given: Any) -> Turn:
         "lanes": tuple(Lane),
         "waits": NO_WAIT,
         "size": 100,
+        "horizon": at + LATE,
     }
     return Turn(holder=holder, now=at, **plain | given)
 

@@ -1,9 +1,11 @@
-"""Promise 3 played: our writes, unclear outcomes, late writers and a rep's edits in any order."""
+"""Promise 3 played: our writes, unclear outcomes, late writers, a rep's edits and a clock that goes
+back, in any order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -135,6 +137,11 @@ class Play(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         """Windows end, leases are lost, late writers come."""
         self.crm.advance(seconds)
+
+    @rule(seconds=st.sampled_from([2, 600, 3600, 90_000]))
+    def the_clock_goes_back(self, seconds: int) -> None:
+        """Of the machine; late writers do not heed it."""
+        self.office.gone_back += timedelta(seconds=seconds)
 
     @rule(name=st.sampled_from("oeu"))
     def a_rep_edits(self, name: str) -> None:

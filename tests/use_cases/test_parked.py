@@ -93,7 +93,7 @@ def test_what_a_retry_forgets_stands_until_the_crm_answers(world: World) -> None
     assert before is not None
     retry(world.app.ledger, park(world, 1), world.now)
     after = last_described(world.app.ledger, CRM)
-    assert after == replace(before, at=before.at - MAX_AGE)
+    assert after == replace(before, at=before.at - 2 * MAX_AGE)
     assert not after.is_fresh(world.now)
 
 

@@ -6,19 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
 from crm_sms.delivery.pace import Pace
 from crm_sms.delivery.rules import references
-from crm_sms.delivery.throttle import Throttle
+from crm_sms.delivery.throttle import LONGEST_PAUSE, Throttle
 from crm_sms.delivery.windows import extra_wait, open_lanes
-from crm_sms.ledger.claims import Turn, among, candidates, claim, is_due, postpone
+from crm_sms.ledger.claims import (
+    Turn,
+    among,
+    candidates,
+    claim,
+    has_doubtful_leases,
+    is_due,
+    postpone,
+    shorten_leases,
+)
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.requests import open_request
 from crm_sms.ledger.throttles import last_throttle
 from crm_sms.records import Lane
 from crm_sms.use_cases.deliver.words import Delivery
+
+log = structlog.get_logger(__name__)
 
 _READS = 3
 """Time-outs of reads that a lease allows for before the write."""
@@ -52,6 +64,7 @@ def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
         lanes=open_lanes(delivery.windows, usage),
         waits=extra_wait(delivery.windows, usage),
         size=throttle.pace.size,
+        horizon=now + max(LONGEST_PAUSE, delivery.windows.longest),
     )
 
 
@@ -62,8 +75,11 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
     """
     ledger = delivery.ledger
     with ledger.read() as connection:
-        if not is_due(connection, turn):
-            return turn, []
+        doubtful, due = has_doubtful_leases(connection, turn), is_due(connection, turn)
+    if doubtful:
+        _doubt_leases(delivery, turn)
+    if not due:
+        return turn, []
     rows: list[OutboxRow] = []
     passed: int | None = 0
     while passed is not None and not rows:
@@ -76,6 +92,12 @@ def claim_rows(delivery: Delivery, turn: Turn) -> tuple[Turn, list[OutboxRow]]:
                 turn = replace(turn, holder=holder)
                 claim(connection, turn, rows)
     return turn, rows
+
+
+def _doubt_leases(delivery: Delivery, turn: Turn) -> None:
+    log.warning("the clock has gone back; rows under way wait a whole lease more", crm=turn.crm)
+    with delivery.ledger.write("deliver.claim") as connection:
+        shorten_leases(connection, turn)
 
 
 def _ready(connection: Connection, turn: Turn, passed: int) -> tuple[list[OutboxRow], int | None]:

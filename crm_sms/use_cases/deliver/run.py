@@ -43,8 +43,8 @@ def deliver(delivery: Delivery, *, most_requests: int | None = None) -> Delivery
 def _one_turn(delivery: Delivery, report: DeliveryReport) -> bool:
     """Whether there may be more to do now."""
     throttle, now = throttle_of(delivery), delivery.clock()
-    if throttle.until and now < throttle.until:
-        report.paused_until = throttle.until
+    report.paused_until = throttle.pause_at(now)
+    if report.paused_until:
         return False
     turn, rows = claim_rows(delivery, take_turn(delivery, throttle, now))
     if not rows:

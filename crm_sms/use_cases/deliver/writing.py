@@ -45,7 +45,8 @@ def write(
         read = True
     parcels = leave(delivery, turn, part, work, throttle.pace.size)
     limits, started = delivery.crm.limits, delivery.clock()
-    if started + timedelta(seconds=limits.write_timeout_s) >= turn.lease_until:
+    latest = turn.lease_until - timedelta(seconds=limits.write_timeout_s)
+    if not turn.now <= started < latest:  # before `now` if the clock went back
         raise TryLater("looking up took too long for this lease")
     if not parcels.chunks:
         return Answer(throttle, Response(throttle.pace))
