@@ -117,3 +117,21 @@ def test_a_fresh_reply_that_asks_for_somebody_deserves_a_task(
 ) -> None:
     """Not one that is old, nor one that a machine has answered."""
     assert deserves_task(message(NOON - age, NOON), said, TaskRules()) == deserves
+
+
+@pytest.mark.parametrize(
+    ("arrived", "fresh"),
+    [
+        (None, True),
+        (timedelta(days=-9), True),
+        (timedelta(days=2), True),
+        (timedelta(days=2) + TICK, False),
+    ],
+)
+def test_a_text_that_was_old_when_its_crm_came_is_not_fresh(
+    arrived: timedelta | None, fresh: bool
+) -> None:
+    """However young it was at its receipt; a CRM that was there before changes nothing."""
+    came = NOON + arrived if arrived else None
+    assert is_fresh(message(NOON, NOON), TaskRules(), came) == fresh
+    assert deserves_task(message(NOON, NOON), None, TaskRules(), came) == fresh
