@@ -77,11 +77,11 @@ def import_(world: World, _: str) -> tuple[str, ...]:
 
 
 def pause(world: World, _: str) -> tuple[str, ...]:
-    """The CRM does not say what its objects are."""
+    """The CRM takes our token no more."""
     world.receive(world.reply(JANE, "SM1"))
     world.process()
     world.advance(61)
-    world.fault("status", status=503, match={"path": "describe"}, times=4)
+    world.fault("expired_token", for_good=True)
     return ("deliver",)
 
 
