@@ -285,7 +285,8 @@ def syncing(app: App, name: str) -> Syncing:
     """
     region = app.settings.default_region
     used, _ = planner_in_use(app, name)
-    return Syncing(app.ledger, used, app.crms[name], app.clock, region)
+    reserve = app.settings.windows.opt_out_quota
+    return Syncing(app.ledger, used, app.crms[name], app.clock, region, reserve)
 
 
 def reconciling(app: App, name: str) -> Reconciling:

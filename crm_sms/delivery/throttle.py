@@ -6,12 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crm_sms.delivery.pace import Pace
-from crm_sms.records import Usage
-
-_USAGE_HOLDS = timedelta(minutes=15)
-"""How long a CRM's word on its quota is believed. Calls come back as time passes, but it says so
-only when it is called, and with little left nothing but an opt-out would call it."""
-
 
 LONGEST_PAUSE = timedelta(minutes=15)
 """A CRM is asked again after this, whatever it said. A pause that is longer was set by a clock that
@@ -20,17 +14,11 @@ has gone back since."""
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """The pace, until when to pause and why, and the CRM's usage at `at`."""
+    """The pace, and until when to pause and why."""
 
     pace: Pace
     until: datetime | None = None
     why: str = ""
-    usage: Usage | None = None
-    at: datetime | None = None
-
-    def usage_now(self, now: datetime) -> Usage | None:
-        """The usage, while it can still be believed."""
-        return self.usage if self.at and abs(now - self.at) < _USAGE_HOLDS else None
 
     def pause_at(self, now: datetime) -> datetime | None:
         """Until when the CRM is left alone; None if it need not be."""
@@ -43,7 +31,3 @@ class Throttle:
             return replace(self, until=None, why="")
         pause = min(timedelta(seconds=pause_s), LONGEST_PAUSE)
         return replace(self, until=now + pause, why=why)
-
-    def told(self, usage: Usage | None, at: datetime) -> Throttle:
-        """The same after an answer of the CRM; None if it did not speak of its usage."""
-        return replace(self, usage=usage, at=at) if usage else self

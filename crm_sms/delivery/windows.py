@@ -38,6 +38,10 @@ _NAMES: Mapping[Lane, str] = {
     Lane.ROLL_UP: "roll_ups",
 }
 
+USAGE_HOLDS = timedelta(minutes=15)
+"""How long a CRM's word on its quota is believed. Calls come back as time passes, but it says so
+only when it is called, and with little left nothing but an opt-out would call it."""
+
 _EASY = 0.5
 """While this share of the quota is left, windows are as set."""
 
@@ -53,9 +57,12 @@ def stretch(usage: Usage | None) -> float:
 
 def open_lanes(windows: Windows, usage: Usage | None) -> tuple[Lane, ...]:
     """The lanes that may write now: near the quota's end only opt-outs."""
-    if usage and usage.limit - usage.used <= windows.reserve * usage.limit:
-        return (Lane.OPT_OUT,)
-    return tuple(Lane)
+    return (Lane.OPT_OUT,) if is_reserved(windows.reserve, usage) else tuple(Lane)
+
+
+def is_reserved(reserve: float, usage: Usage | None) -> bool:
+    """Whether the calls that are left are the share that is kept for opt-outs."""
+    return usage is not None and usage.limit - usage.used <= reserve * usage.limit
 
 
 def extra_wait(windows: Windows, usage: Usage | None) -> dict[Lane, timedelta]:

@@ -1,4 +1,5 @@
-"""How fast each CRM is written to, and when it is left alone, between runs and workers."""
+"""How fast each CRM is written to, when it is left alone, and what it said of its quota: kept
+between runs and workers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from crm_sms.delivery.pace import Pace
 from crm_sms.delivery.throttle import Throttle
+from crm_sms.delivery.windows import USAGE_HOLDS
 from crm_sms.ledger.notes import note, put_note
 from crm_sms.ledger.store import Ledger
 from crm_sms.records import Usage
@@ -23,24 +25,37 @@ def last_throttle(connection: Connection, crm: str) -> Throttle | None:
         Pace(found["rows"], found["failures"], found.get("most")),
         _instant(found["until"]),
         found["why"],
-        Usage(*found["usage"]) if found["usage"] else None,
-        _instant(found["at"]),
     )
 
 
 def put_throttle(ledger: Ledger, connection: Connection, crm: str, throttle: Throttle) -> None:
     """Keep it, with what a request taught, in the commit that settles that request."""
-    usage, until, at = throttle.usage, throttle.until, throttle.at
+    until = throttle.until
     value = {
         "rows": throttle.pace.rows,
         "failures": throttle.pace.failures,
         "most": throttle.pace.most,
         "until": until.isoformat() if until else None,
         "why": throttle.why,
-        "usage": [usage.used, usage.limit] if usage else None,
-        "at": at.isoformat() if at else None,
     }
     put_note(ledger, connection, f"throttle:{crm}", value)
+
+
+def usage_at(connection: Connection, crm: str, now: datetime) -> Usage | None:
+    """What this CRM said last of its quota; None if that was too long ago."""
+    found = note(connection, f"usage:{crm}")
+    if not found or abs(now - datetime.fromisoformat(found["at"])) >= USAGE_HOLDS:
+        return None
+    return Usage(found["used"], found["limit"])
+
+
+def put_usage(
+    ledger: Ledger, connection: Connection, crm: str, usage: Usage | None, now: datetime
+) -> None:
+    """Keep what this CRM has just said; None if it said nothing."""
+    if usage:
+        value = {"used": usage.used, "limit": usage.limit, "at": now.isoformat()}
+        put_note(ledger, connection, f"usage:{crm}", value)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
-from crm_sms.errors import AccessRefused, TryLater
+from crm_sms.delivery.windows import is_reserved
+from crm_sms.errors import AccessRefused, QuotaEnded, TryLater
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.left_out import left_out
@@ -30,6 +31,7 @@ from crm_sms.ledger.mirror_pages import (
 from crm_sms.ledger.notes import note, put_note
 from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.portion import Portion
+from crm_sms.ledger.throttles import put_usage, usage_at
 from crm_sms.mapping import check
 from crm_sms.mapping.facts import OptOut
 from crm_sms.plan import plan_person
@@ -57,13 +59,15 @@ earlier instant than rows that it saw."""
 
 @dataclass(frozen=True, slots=True)
 class Syncing:
-    """Everything a sync of one CRM needs; `region` completes numbers without a country code."""
+    """Everything a sync of one CRM needs; `region` completes numbers without a country code,
+    `reserve` is the share of the CRM's calls that is kept for opt-outs."""
 
     ledger: Ledger
     planner: Planner
     crm: Crm
     clock: Clock
     region: str | None
+    reserve: float
 
 
 @dataclass(slots=True)
@@ -92,10 +96,12 @@ def sync_people(
     """Pull what changed since the last time, page by page.
 
     Safe to run at any moment, twice at once, or after a kill: every page moves the watermark in its
-    own commit, and a page that comes again changes nothing. Raises what `Crm.pull` raises; the
-    pages before it are kept. But where our user was let in and only some parts are refused to it,
-    the others are pulled, and the report says which failed.
+    own commit, and a page that comes again changes nothing. Raises what `Crm.pull` raises, and
+    QuotaEnded when only the calls are left that are kept for opt-outs; the pages before are kept.
+    But where our user was let in and only some parts are refused to it, the others are pulled, and
+    the report says which failed.
     """
+    _keep_reserve(syncing)
     before = syncing.crm.calls
     report = SyncReport(mapping=_problems(syncing))
     refused: list[str] = []
@@ -109,6 +115,18 @@ def sync_people(
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
+
+
+def _keep_reserve(syncing: Syncing) -> None:
+    crm = syncing.planner.crm
+    with syncing.ledger.read() as connection:
+        usage = usage_at(connection, crm, syncing.clock())
+    if usage and is_reserved(syncing.reserve, usage):
+        raise QuotaEnded(
+            f"{usage.used} of {usage.limit} calls to {crm} are used, and the rest is kept for "
+            "opt-outs (windows.opt_out_quota): people are pulled again when calls have come back; "
+            "if this happens often, raise worker.sync_s or the windows, or buy calls"
+        )
 
 
 def _problems(syncing: Syncing) -> list[str]:
@@ -182,9 +200,18 @@ def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress:
             changed += _store(syncing, report, name, pull, rows, portion)
             done += len(rows)
             progress(name, done, page.total)
+        _keep_reserve(syncing)
     report.rows[name] = changed
     with syncing.ledger.write("sync.watermark") as connection:
         put_pulled(connection, syncing.planner.crm, name, syncing.clock())
+        _put_usage(syncing, connection)
+    _keep_reserve(syncing)
+
+
+def _put_usage(syncing: Syncing, connection: Connection) -> None:
+    """Keep what the CRM has just said, for whoever calls it next."""
+    ledger, crm, usage = syncing.ledger, syncing.planner.crm, syncing.crm.usage
+    put_usage(ledger, connection, crm, usage, syncing.clock())
 
 
 def _slices(page: Page, portion: Portion) -> Iterator[Sequence[MirrorRow]]:
@@ -226,6 +253,7 @@ def _store(
             changed = store_others(ledger, connection, crm, others)
         last = max(row.modified_at for row in rows)
         put_watermark(ledger, connection, crm, name, last, now)
+        _put_usage(syncing, connection)
     portion.took(time.perf_counter() - started, whole=len(rows) == portion.size)
     return changed
 

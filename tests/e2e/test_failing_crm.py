@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from crm_sms.bootstrap import delivering, planner
+from crm_sms.errors import QuotaEnded
 from crm_sms.events import Status
 from crm_sms.ledger.outbox import counts, put
 from crm_sms.ledger.parked import parked, retry
@@ -126,6 +128,21 @@ def test_near_the_end_of_the_quota_only_opt_outs_are_written(world: World, jane:
     world.deliver()
     world.settle()
     assert len(world.tasks()) == 1
+
+
+def test_a_pull_leaves_the_calls_that_are_kept_for_opt_outs(world: World, jane: str) -> None:
+    """What the last pull used up, no STOP can use; the pull says why it stops."""
+    world.fault("quota", limit=1000, remaining=60)
+    for _ in range(60):
+        world.contact()
+        world.advance(300)
+        with suppress(QuotaEnded):
+            world.sync()
+    with pytest.raises(QuotaEnded, match="kept for opt-outs"):
+        world.sync()
+    world.receive(world.reply(JANE, "SM1", "STOP"))
+    world.settle()
+    assert world.record("Contact", jane)["SMS_Opt_Out__c"] is True
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from crm_sms.admin_files import shipped
 from crm_sms.delivery.windows import Windows
-from crm_sms.errors import AccessRefused, TryLater
+from crm_sms.errors import AccessRefused, QuotaEnded, TryLater
 from crm_sms.events import Direction, Event, EventKind, Metadata, OptOutRules, OptOutType, Status
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.crm_records import Known, remember
@@ -45,6 +45,7 @@ from crm_sms.records import (
     Phone,
     Pull,
     Role,
+    Usage,
 )
 from crm_sms.routing import TaskRules
 from crm_sms.use_cases.process import Planner, Processing, process
@@ -74,6 +75,7 @@ class Org:
     calls: int = 0
     pulls: list[Pull] = field(default_factory=list)
     fails_after: int | None = None
+    quota: Usage | None = None
     refuses: tuple[MirrorPart, ...] = ()
 
     def put(self, *rows: MirrorRow) -> None:
@@ -89,6 +91,8 @@ class Org:
         found.sort(key=lambda row: (row.modified_at, row.id))
         for start in range(0, len(found), self.page):
             self.calls += 1
+            if self.quota:
+                self.quota = replace(self.quota, used=self.quota.used + 1)
             if self.fails_after is not None and start // self.page >= self.fails_after:
                 raise TryLater("down")
             yield Page(tuple(found[start : start + self.page]), len(found))
@@ -96,6 +100,11 @@ class Org:
     def describe(self, objects: Collection[str]) -> NoReturn:
         """It says nothing of its objects, which is no reason to pull nothing."""
         raise TryLater(f"no word of {len(objects)} objects")
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the last answer said."""
+        return self.quota if self.calls else None
 
     def since(self, part: MirrorPart, object: str = "Contact") -> list[datetime | None]:
         """From when on each pull of a part asked."""
@@ -134,7 +143,7 @@ class Place:
     def sync(self, **options: Any) -> SyncReport:
         """One run."""
         org: Any = self.org
-        syncing = Syncing(self.ledger, self.planner, org, lambda: self.now, self.region)
+        syncing = Syncing(self.ledger, self.planner, org, lambda: self.now, self.region, 0.05)
         return sync_people(syncing, **options)
 
     def receive(self, id: str, number: str, body: str = "hello", **fields: Any) -> None:
@@ -318,6 +327,23 @@ def test_a_pull_that_was_cut_off_goes_on_where_it_was(place: Place) -> None:
     place.sync()
     assert len(place.numbers()) == 10
     assert place.org.since(MirrorPart.PEOPLE) == [None, START + timedelta(minutes=5) - OVERLAP]
+
+
+def test_a_pull_leaves_the_calls_that_are_kept_for_opt_outs(place: Place) -> None:
+    """It stops with what it has, says so without another call while the CRM's word holds, and goes
+    on where it was when calls have come back."""
+    place.org.put(*crowd(30))
+    place.org.quota = Usage(945, 1000)
+    for calls in (5, 5):
+        with pytest.raises(QuotaEnded, match=r"950 of 1000 calls.*windows\.opt_out_quota"):
+            place.sync()
+        assert place.org.calls == calls
+        place.now += timedelta(minutes=5)
+    assert len(place.numbers()) == 15
+    place.org.quota = Usage(100, 1000)
+    place.now += timedelta(minutes=10)
+    place.sync()
+    assert len(place.numbers()) == 30
 
 
 def test_a_cut_in_the_middle_of_a_page_loses_nobody(place: Place) -> None:

@@ -26,7 +26,7 @@ from crm_sms.ledger.claims import (
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.ledger.requests import open_request
-from crm_sms.ledger.throttles import last_throttle
+from crm_sms.ledger.throttles import last_throttle, usage_at
 from crm_sms.records import Lane
 from crm_sms.use_cases.deliver.words import Delivery
 
@@ -51,7 +51,8 @@ def throttle_of(delivery: Delivery) -> Throttle:
 
 def take_turn(delivery: Delivery, throttle: Throttle, now: datetime) -> Turn:
     limits = delivery.crm.limits
-    usage = throttle.usage_now(now)
+    with delivery.ledger.read() as connection:
+        usage = usage_at(connection, delivery.name, now)
     # The lease must outlast the looks and the write: a row whose lease ended while its request
     # is under way would be written by a second worker at the same time.
     lease = timedelta(seconds=(_READS + 1) * limits.write_timeout_s)

@@ -18,8 +18,8 @@ from crm_sms.ledger.crm_records import Known, known_records, remember
 from crm_sms.ledger.left_out import note_left_out
 from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.requests import close_request
-from crm_sms.ledger.throttles import put_throttle
-from crm_sms.records import FieldDescription, Verdict
+from crm_sms.ledger.throttles import put_throttle, put_usage
+from crm_sms.records import FieldDescription, Usage, Verdict
 from crm_sms.use_cases.deliver.preparing import Work
 from crm_sms.use_cases.deliver.words import Delivery
 
@@ -29,12 +29,14 @@ Settled = Sequence[tuple[OutboxRow, Settlement]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a request came to: rows that are settled, rows to be given back, and its calls."""
+    """What a request came to: rows that are settled, rows to be given back, its calls, and what the
+    CRM said of its quota."""
 
     settled: Settled
     left: Sequence[OutboxRow]
     work: Work
-    calls: int
+    calls: int = 0
+    usage: Usage | None = None
 
 
 def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> None:
@@ -52,6 +54,7 @@ def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> 
         with attempt, delivery.ledger.write("deliver.settle", give_way=True) as connection:
             _settle(delivery, connection, turn, ended)
             put_throttle(delivery.ledger, connection, delivery.name, throttle)
+            put_usage(delivery.ledger, connection, delivery.name, ended.usage, delivery.clock())
 
 
 def _settle(delivery: Delivery, connection: Connection, turn: Turn, ended: Ended) -> None:

@@ -41,7 +41,8 @@ def request(
     left = [row for row in rows if row.id not in work.outcomes]
     if answer.response.pause_s or _is_long(delivery, turn):
         left, others = [*left, *others], ()
-    finish(delivery, turn, answer.throttle, Ended(settled, left, work, answer.calls))
+    ended = Ended(settled, left, work, answer.calls, answer.usage)
+    finish(delivery, turn, answer.throttle, ended)
     _count(report, settled, work)
     report.paused_until = answer.throttle.until if answer.response.pause_s else None
     if report.paused_until:
@@ -70,7 +71,7 @@ def set_aside(
     }
     work = Work(outcomes=outcomes)
     settled = _settled(delivery, turn, Response(throttle.pace), rows, work)
-    finish(delivery, turn, throttle, Ended(settled, (), work, 0))
+    finish(delivery, turn, throttle, Ended(settled, (), work))
     _count(report, settled, work)
 
 
@@ -95,7 +96,7 @@ def break_off(
     throttle = replace(throttle, pace=heard.pace)
     throttle = throttle.resting(delivery.clock(), heard.pause_s, outcome.detail)
     settled = _settled(delivery, turn, heard, rows, work)
-    finish(delivery, turn, throttle, Ended(settled, others, work, 0))
+    finish(delivery, turn, throttle, Ended(settled, others, work))
 
 
 def _settled(

@@ -11,7 +11,7 @@ from crm_sms.delivery.response import Response, response
 from crm_sms.delivery.throttle import Throttle
 from crm_sms.errors import TryLater
 from crm_sms.ledger.claims import Turn
-from crm_sms.records import Outcome, Reason
+from crm_sms.records import Outcome, Reason, Usage
 from crm_sms.use_cases.deliver.leaving import leave
 from crm_sms.use_cases.deliver.preparing import Prepared, Work, ask
 from crm_sms.use_cases.deliver.words import Delivery
@@ -25,6 +25,7 @@ class Answer:
     throttle: Throttle
     response: Response
     calls: int = 0
+    usage: Usage | None = None
 
 
 def write(
@@ -60,7 +61,7 @@ def write(
     heard = response(throttle.pace, limits, every, elapsed_s=elapsed_s, tries=tries, read=read)
     why = ", ".join(sorted({outcome.reason or "no answer" for outcome in every}))
     throttle = replace(throttle, pace=heard.pace).resting(ended, heard.pause_s, why)
-    return Answer(throttle.told(result.usage, ended), heard, result.calls)
+    return Answer(throttle, heard, result.calls, result.usage)
 
 
 def _by_id(request: Request, outcomes: Sequence[Sequence[Outcome]]) -> dict[int, Outcome]:
