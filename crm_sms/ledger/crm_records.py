@@ -12,7 +12,7 @@ from crm_sms.ledger.tables import crm_records
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CrmRecord:
     """What we know of a record in the CRM: its id, fingerprints of what we wrote, by field, and the
     fields it went without, as the CRM did not take them."""
 
@@ -23,12 +23,12 @@ class Known:
 
 def known_records(
     connection: Connection, crm: str, places: Collection[tuple[str, str]], *, hold: bool = False
-) -> dict[tuple[str, str], Known]:
+) -> dict[tuple[str, str], CrmRecord]:
     """By (object, key), for those that we have written before; with `hold`, nobody changes them
     until the transaction ends."""
     query = _KNOWN.with_for_update() if hold else _KNOWN
     return {
-        (row.object, row.key): Known(row.crm_id, row.written, frozenset(row.left_out or ()))
+        (row.object, row.key): CrmRecord(row.crm_id, row.written, frozenset(row.left_out or ()))
         for object_name, keys in by_object(places).items()
         for row in connection.execute(
             query, {"crm": crm, "object": object_name, "wanted": list(keys)}
@@ -55,7 +55,7 @@ def remember(
     ledger: Ledger,
     connection: Connection,
     crm: str,
-    records: Mapping[tuple[str, str], Known],
+    records: Mapping[tuple[str, str], CrmRecord],
 ) -> None:
     """Keep what the CRM confirmed; `written` replaces what was known."""
     rows = [

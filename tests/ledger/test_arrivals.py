@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from crm_sms.ledger import Ledger, outbox
 from crm_sms.ledger.arrivals import Arrival, arrival, doubt, put_arrival
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.tables import outbox as rows
 from crm_sms.messages import Message
 from crm_sms.records import DesiredField, DesiredRecord, Lane
@@ -43,7 +43,7 @@ def test_records_of_older_texts_are_doubted(
         wanted: list[tuple[DesiredRecord, int | None]] = [(record(key), old) for key in ("a", "b")]
         wanted += [(record("c"), young), (record("d", None), old)]
         outbox.put(ledger, connection, wanted, now, WINDOWS)
-        remember(ledger, connection, "new", {("Text", "b"): Known("1", {})})
+        remember(ledger, connection, "new", {("Text", "b"): CrmRecord("1", {})})
         doubt(connection, "new", [old, young])
     assert doubted(ledger) == {"a"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_sms.ledger import Ledger, conversations, outbox
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.matched import matches_of, store_matches
 from crm_sms.ledger.tables import outbox as outbox_table
 from crm_sms.matching import Match
@@ -102,7 +102,7 @@ def test_a_conversation_is_taken_back_while_no_crm_can_have_seen_its_task(
         if seen in changes:
             connection.execute(outbox_table.update().values(**changes[seen]))
         if seen == "written":
-            remember(ledger, connection, "sales", {("Task", "task:a"): Known("id", {})})
+            remember(ledger, connection, "sales", {("Task", "task:a"): CrmRecord("id", {})})
         assert conversations.take_back(ledger, connection, "sales", {}) == (set(), set())
         found = conversations.take_back(ledger, connection, "sales", {opened.id: opener})
         stored = matches_of(connection, "sales", [opener, other]).values()

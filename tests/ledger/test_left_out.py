@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_sms.ledger import Ledger
-from crm_sms.ledger.crm_records import Known, forget_written, known_records, remember
+from crm_sms.ledger.crm_records import CrmRecord, forget_written, known_records, remember
 from crm_sms.ledger.left_out import forget_left_out, left_out, note_left_out, records_without
 from crm_sms.ledger.matched import due_to, store_matches
 from crm_sms.matching import Match
@@ -36,12 +36,14 @@ def test_what_fields_looked_like_is_kept_by_object(ledger: Ledger) -> None:
 def test_records_that_went_without_a_field_are_paged(ledger: Ledger) -> None:
     """Of one object of one CRM, in the order of their keys; others are not read."""
     marks = {"a": {"A"}, "b": set(), "c": {"A", "B"}, "d": {"B"}}
-    known = {("Text", key): Known(key, {}, frozenset(names)) for key, names in marks.items()}
+    known = {("Text", key): CrmRecord(key, {}, frozenset(names)) for key, names in marks.items()}
     with ledger.write("deliver.settle") as connection:
         remember(ledger, connection, "sales", known)
-        other = {("Task", "t"): Known("t", {}, frozenset({"A"}))}
+        other = {("Task", "t"): CrmRecord("t", {}, frozenset({"A"}))}
         remember(ledger, connection, "sales", other)
-        remember(ledger, connection, "service", {("Text", "x"): Known("x", {}, frozenset({"A"}))})
+        remember(
+            ledger, connection, "service", {("Text", "x"): CrmRecord("x", {}, frozenset({"A"}))}
+        )
         first = records_without(connection, "sales", "Text", "", 2)
         rest = records_without(connection, "sales", "Text", list(first)[-1], 2)
         assert first | rest == {"a": {"A"}, "c": {"A", "B"}, "d": {"B"}}
@@ -51,7 +53,7 @@ def test_records_that_went_without_a_field_are_paged(ledger: Ledger) -> None:
 
 def test_a_mark_stays_when_somebody_s_change_is_written_back(ledger: Ledger) -> None:
     """Forgetting what we wrote leaves what we did not."""
-    place, known = ("Contact", "p"), Known("p", {"A": "x"}, frozenset({"B"}))
+    place, known = ("Contact", "p"), CrmRecord("p", {"A": "x"}, frozenset({"B"}))
     with ledger.write("sync.page") as connection:
         remember(ledger, connection, "sales", {place: known})
         forget_written(connection, "sales", [place], ["A"])

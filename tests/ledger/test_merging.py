@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from crm_sms.ledger import Ledger, conversations, outbox, texts
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.facts import append
 from crm_sms.ledger.inbox import backlog, claim, done
 from crm_sms.ledger.matched import matches_of, store_matches
@@ -123,7 +123,7 @@ def test_a_conversation_that_the_kept_message_does_not_take_is_no_more(
         found = [match(lost, conversation_id=talk.id), match(other, conversation_id=talk.id)]
         store_matches(ledger, connection, [*found, match(kept, "q")])
         if seen:
-            remember(ledger, connection, "sales", {("Task", "task:lost"): Known("id", {})})
+            remember(ledger, connection, "sales", {("Task", "task:lost"): CrmRecord("id", {})})
         assert merge(ledger, connection, lost=lost, kept=kept, now=NOW) == [found[0]]
         assert bool(conversations.by_id(connection, [talk.id])) == seen
         assert backlog(connection)[0] == (0 if seen else 1)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from crm_sms.ledger import Ledger, outbox
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.planned import (
     planned_after,
@@ -139,7 +139,7 @@ def test_what_no_crm_has_seen_is_withdrawn(ledger: Ledger, why: str) -> None:
     wanted = DesiredRecord("sales", "Text", "p", Lane.ROLL_UP, {"A": DesiredField(0)})
     with ledger.write("process") as connection:
         if why in SEEN:
-            known = {("Text", "p"): Known("p", {SEEN[why]: "x"})}
+            known = {("Text", "p"): CrmRecord("p", {SEEN[why]: "x"})}
             remember(ledger, connection, "sales", known)
         assert withdraw_unseen(ledger, connection, "sales", []) == set()
         seen = withdraw_unseen(ledger, connection, "sales", [wanted])

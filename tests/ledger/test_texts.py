@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from crm_sms.events import Direction, Status
 from crm_sms.ledger import Ledger, outbox, texts
-from crm_sms.ledger.crm_records import Known, forget_written, known_records, remember
+from crm_sms.ledger.crm_records import CrmRecord, forget_written, known_records, remember
 from crm_sms.ledger.matched import matches_of, opt_out_of, roll_ups, store_matches
 from crm_sms.ledger.tables import message_data
 from crm_sms.ledger.tables import outbox as outbox_table
@@ -103,7 +103,7 @@ def test_a_key_that_a_crm_may_have_seen_stays(
             connection.execute(outbox_table.update().values(**changes[why]))
         written = {"written": "key", "task": "task:key", "entry": "entry:key"}
         if why in written:
-            remember(ledger, connection, "sales", {("Text", written[why]): Known("id", {})})
+            remember(ledger, connection, "sales", {("Text", written[why]): CrmRecord("id", {})})
         assert texts.may_rename(ledger, connection, [id]) == (
             {id} if why in {"nothing", "waits"} else set()
         )
@@ -229,13 +229,15 @@ def test_what_a_crm_confirmed_is_remembered(ledger: Ledger) -> None:
     """By record; the last confirmation replaces the one before."""
     one, two = ("Text", "a"), ("Task", "a")
     with ledger.write("deliver.settle") as connection:
-        remember(ledger, connection, "sales", {one: Known("1", {"A": "x"}), two: Known("2", {})})
-        remember(ledger, connection, "sales", {one: Known("1", {"B": "y"})})
-        remember(ledger, connection, "service", {one: Known("9", {})})
+        remember(
+            ledger, connection, "sales", {one: CrmRecord("1", {"A": "x"}), two: CrmRecord("2", {})}
+        )
+        remember(ledger, connection, "sales", {one: CrmRecord("1", {"B": "y"})})
+        remember(ledger, connection, "service", {one: CrmRecord("9", {})})
         remember(ledger, connection, "sales", {})
         assert known_records(connection, "sales", [one, two, ("Text", "b")]) == {
-            one: Known("1", {"B": "y"}),
-            two: Known("2", {}),
+            one: CrmRecord("1", {"B": "y"}),
+            two: CrmRecord("2", {}),
         }
         assert known_records(connection, "sales", []) == {}
 
@@ -244,11 +246,11 @@ def test_fields_that_somebody_changed_are_forgotten(ledger: Ledger) -> None:
     """So that the next write sets them again; the count is of records that had them."""
     one, two, three = (("Contact", key) for key in "abc")
     with ledger.write("sync.page") as connection:
-        known = {one: Known("1", {"A": "x", "B": "y"}), two: Known("2", {"B": "y"})}
+        known = {one: CrmRecord("1", {"A": "x", "B": "y"}), two: CrmRecord("2", {"B": "y"})}
         remember(ledger, connection, "sales", known)
         assert forget_written(connection, "sales", [one, two, three], ["A"]) == 1
         assert forget_written(connection, "sales", [one, two, three], ["A"]) == 0
         assert known_records(connection, "sales", [one, two]) == {
-            one: Known("1", {"B": "y"}),
-            two: Known("2", {"B": "y"}),
+            one: CrmRecord("1", {"B": "y"}),
+            two: CrmRecord("2", {"B": "y"}),
         }

@@ -13,7 +13,7 @@ from crm_sms.admin_files import read_mapping
 from crm_sms.delivery.windows import Windows
 from crm_sms.events import OptOutRules
 from crm_sms.ledger import Ledger
-from crm_sms.ledger.crm_records import Known, known_records, remember
+from crm_sms.ledger.crm_records import CrmRecord, known_records, remember
 from crm_sms.ledger.inbox import backlog
 from crm_sms.ledger.left_out import left_out, note_left_out
 from crm_sms.ledger.notes import put_note
@@ -149,7 +149,9 @@ class Desk:
 
     def wrote(self, keys: Collection[str]) -> None:
         """These records were written without their status."""
-        known = {("SMS_Message__c", key): Known(key, {}, frozenset({"Status__c"})) for key in keys}
+        known = {
+            ("SMS_Message__c", key): CrmRecord(key, {}, frozenset({"Status__c"})) for key in keys
+        }
         with self.ledger.write("deliver.settle") as connection:
             remember(self.ledger, connection, CRM, known)
             fields = {"SMS_Message__c": {"Status__c": self.org.status}}

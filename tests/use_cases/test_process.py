@@ -24,7 +24,7 @@ from crm_sms.events import (
 )
 from crm_sms.ledger import Ledger, conversations
 from crm_sms.ledger.assignments import assign
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.inbox import backlog, put_back
 from crm_sms.ledger.mirror_pages import store_others, store_people
 from crm_sms.ledger.notes import put_note
@@ -102,7 +102,10 @@ class Desk:
         """Everything that waited was written."""
         with self.ledger.write("deliver.settle") as connection:
             for row in connection.execute(select(waiting)).all():
-                place, known = (row.object, row.key), Known("id", dict.fromkeys(row.fields, "x"))
+                place, known = (
+                    (row.object, row.key),
+                    CrmRecord("id", dict.fromkeys(row.fields, "x")),
+                )
                 remember(self.ledger, connection, CRM, {place: known})
             connection.execute(delete(waiting))
 
@@ -754,7 +757,7 @@ def written(desk: Desk, *records: tuple[str, str]) -> None:
     """The CRM has these records, and nothing of them waits."""
     with desk.ledger.write("deliver.settle") as connection:
         for place in records:
-            remember(desk.ledger, connection, CRM, {place: Known("id", {})})
+            remember(desk.ledger, connection, CRM, {place: CrmRecord("id", {})})
             connection.execute(delete(waiting).where(waiting.c.key == place[1]))
 
 

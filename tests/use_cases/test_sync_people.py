@@ -15,7 +15,7 @@ from crm_sms.delivery.windows import Windows
 from crm_sms.errors import AccessRefused, QuotaEnded, TryLater
 from crm_sms.events import Direction, Event, EventKind, Metadata, OptOutRules, OptOutType, Status
 from crm_sms.ledger import Ledger
-from crm_sms.ledger.crm_records import Known, remember
+from crm_sms.ledger.crm_records import CrmRecord, remember
 from crm_sms.ledger.inbox import backlog
 from crm_sms.ledger.parked import parked
 from crm_sms.ledger.tables import (
@@ -514,7 +514,7 @@ def written(place: Place, id: str) -> None:
     with place.ledger.write("deliver.settle") as connection:
         connection.execute(outbox.delete())
         values = {name: "1" for name in ("SMS_Opt_Out__c", "SMS_Opt_Out_At__c", "Other__c")}
-        remember(place.ledger, connection, CRM, {("Contact", id): Known(id, values)})
+        remember(place.ledger, connection, CRM, {("Contact", id): CrmRecord(id, values)})
 
 
 def test_an_unchecked_opt_out_is_written_back_once_and_counted(place: Place) -> None:

@@ -14,7 +14,7 @@ from crm_sms.delivery.throttle import Throttle
 from crm_sms.errors import StoreUnavailable
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.claims import Turn, held, release, settle
-from crm_sms.ledger.crm_records import Known, known_records, remember
+from crm_sms.ledger.crm_records import CrmRecord, known_records, remember
 from crm_sms.ledger.left_out import note_left_out
 from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.requests import close_request
@@ -87,10 +87,10 @@ def give_back(
 
 
 def _confirmed(
-    ledger: Ledger, settled: Settled, work: Work, known: Mapping[tuple[str, str], Known]
-) -> dict[tuple[str, str], Known]:
+    ledger: Ledger, settled: Settled, work: Work, known: Mapping[tuple[str, str], CrmRecord]
+) -> dict[tuple[str, str], CrmRecord]:
     """What is known of each record after this, by its place."""
-    confirmed: dict[tuple[str, str], Known] = {}
+    confirmed: dict[tuple[str, str], CrmRecord] = {}
     for row, one in settled:
         crm_id = one.crm_id or (row.key if row.key_field is None else None)
         if one.verdict is not Verdict.DONE or crm_id is None:
@@ -99,13 +99,13 @@ def _confirmed(
         holds = {} if row.create_only else {**work.held[row.id], **work.fields.get(row.id, {})}
         new = {name: ledger.fingerprint(value) for name, value in holds.items()}
         left_out = frozenset() if row.create_only else _lacks(row, work, before)
-        confirmed[row.place] = Known(
+        confirmed[row.place] = CrmRecord(
             crm_id, {**(before.written if before else {}), **new}, left_out
         )
     return confirmed
 
 
-def _lacks(row: OutboxRow, work: Work, before: Known | None) -> frozenset[str]:
+def _lacks(row: OutboxRow, work: Work, before: CrmRecord | None) -> frozenset[str]:
     """The fields that the record goes without after this row; other lanes have their own."""
     others = before.left_out - row.fields.keys() if before else frozenset()
     return others | work.left_out.get(row.id, {}).keys()

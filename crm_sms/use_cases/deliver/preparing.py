@@ -21,7 +21,7 @@ from crm_sms.delivery.rules import (
 )
 from crm_sms.errors import AccessRefused, QuotaEnded, StoreUnavailable, TryLater
 from crm_sms.ledger.claims import Turn
-from crm_sms.ledger.crm_records import Known, known_records
+from crm_sms.ledger.crm_records import CrmRecord, known_records
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import (
     FieldDescription,
@@ -140,7 +140,7 @@ def _described_one_by_one(
 
 def _fitted(
     claimed: OutboxRow,
-    known: Mapping[tuple[str, str], Known],
+    known: Mapping[tuple[str, str], CrmRecord],
     objects: Mapping[str, ObjectDescription],
     lookup: Callable[[Reference], str | None],
     now: datetime,
