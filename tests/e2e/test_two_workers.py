@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ from crm_sms.ledger.matched import store_matches
 from crm_sms.ledger.tables import messages, outbox
 from crm_sms.mapping import Mapping
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.deliver import deliver
-from crm_sms.use_cases.deliver.claiming import take_turn, throttle_of
+from crm_sms.use_cases.deliver import claiming, deliver, leaving
+from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
 from crm_sms.use_cases.process import planning, process, replanning
 
 PEOPLE = 20
@@ -160,6 +161,45 @@ def wait_until_done_or_locked_out(world: World, job: Future[Any]) -> None:
             if connection.execute(waits).scalar_one():
                 return
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("place", "step"), [(claiming, "claim"), (leaving, "keep_sent")], ids=["claim", "leave"]
+)
+def test_whoever_claims_waits_for_the_other_to_have_claimed_or_left(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch, place: Any, step: str
+) -> None:
+    """Two workers at once, the second with a clock that is ahead: it sees the first one's leases,
+    or takes the rows over with all that the first is about to send."""
+    world = postgres_world
+    populate(world)
+    world.receive(world.outbound(number(0), "SM1", Status.QUEUED))
+    world.process()
+    world.advance(61)
+    jobs: list[Future[Any]] = []
+    job, first = delivering(world.app, CRM), [True]
+    other = delivering(installation(world.app.folder, {}), CRM)
+    later = world.now + timedelta(hours=1 if step == "keep_sent" else 0)
+    real = getattr(place, step)
+
+    def meanwhile(*given: Any) -> None:
+        if first:
+            first.clear()
+            turn = take_turn(other, throttle_of(other), later)
+            jobs.append(pool.submit(claim_rows, other, turn))
+            wait_until_done_or_locked_out(world, jobs[0])
+        real(*given)
+
+    monkeypatch.setattr(place, step, meanwhile)
+    with ThreadPoolExecutor(1) as pool:
+        deliver(job, most_requests=1)
+        _, rows = jobs[0].result()
+    other.ledger.close()
+    taken = [row for row in rows if row.object == "SMS_Message__c"]
+    if step == "claim":
+        assert taken == []
+    else:
+        assert all(row.sent["OwnerId"] for row in taken)
 
 
 def test_a_text_that_is_renamed_while_its_row_is_claimed_has_one_record(

@@ -201,6 +201,14 @@ def test_a_window_that_ends_starts_a_request_that_others_join(box: Box) -> None:
     ]
 
 
+def test_urgent_lanes_go_before_what_waited_longer(box: Box) -> None:
+    """However small the request, an opt-out of just now is in it."""
+    for after, lane in enumerate(reversed(Lane)):
+        box.put(record(lane.name, lane=lane), at=NOW + 100 * after * SECOND)
+    taken = [box.claim(turn(str(lane), NOW + 999 * SECOND, size=1)) for lane in Lane]
+    assert [[row.lane for row in rows] for rows in taken] == [[lane] for lane in Lane]
+
+
 def test_next_due_counts_windows_and_back_off(box: Box) -> None:
     """A worker sleeps until then; parked rows wake nobody."""
 
@@ -391,11 +399,25 @@ def test_new_facts_bring_a_settling_row_forward(box: Box) -> None:
     """It waited for a late writer only; what is new goes when its window ends."""
     box.put(record("a", 1))
     [row] = box.claim(turn())
-    box.settle("1", fate(row, State.SETTLING, NOW + LATE, rewrite_at=NOW + LATE))
+    box.settle("1", fate(row, State.SETTLING, NOW, due_at=NOW + LATE, rewrite_at=NOW + LATE))
     assert box.claim(turn("2", NOW + SECOND)) == []
     box.put(record("a", 2), at=NOW + SECOND)
     [row] = box.claim(turn("2", NOW + SECOND))
     assert (row.fields["Body"].value, row.rewrite_at) == (2, NOW + LATE)
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("lane", Lane)
+def test_only_an_opt_out_of_somebody_who_was_gone_comes_back_by_itself(
+    box: Box, lane: Lane, reason: Reason
+) -> None:
+    """It reaches whoever holds the number, also later; any other retry is somebody's decision."""
+    box.put(record("a", lane=lane))
+    [row] = box.claim(turn())
+    box.settle("1", fate(row, State.PARKED, NOW, reason=reason))
+    box.put(record("a", lane=lane))
+    gone = reason in (Reason.DELETED, Reason.CONVERTED)
+    assert len(box.claim(turn("2"))) == (gone and lane is Lane.OPT_OUT)
 
 
 def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:

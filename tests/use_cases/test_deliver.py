@@ -405,6 +405,14 @@ def test_an_opt_out_is_the_first_of_its_request_and_alone_in_its_chunk(office: A
     assert sum(len(chunk.rows) for chunk in chunks) == 3
 
 
+def test_an_opt_out_gives_its_place_to_nobody(office: Any) -> None:
+    """Where requests have become as small as can be, what a task refers to comes after it too."""
+    office.crm.limits = CrmLimits(1, 1, 10.0, LATE_S)
+    due(office, record("k"), linked("t", "k"), person(office.crm.seed("Contact").id, Lane.OPT_OUT))
+    office.deliver(most_requests=1)
+    assert [chunk.object for chunk in office.crm.requests[0]] == ["Contact"]
+
+
 def test_lanes_of_one_record_are_settled_each(office: Any) -> None:
     """Two lanes fold into one write; both rows leave, both lanes' values are known."""
     jane = office.crm.seed("Contact").id
