@@ -18,9 +18,10 @@ CLASSES = [word for word in WORDS if inspect.isclass(word)]
 def test_every_word_is_exported_once() -> None:
     """The list is sorted as a reader looks, and holds every class of the modules below."""
     assert len(records.__all__) == len(set(records.__all__))
+    modules = (records.desired, records.fields, records.needs, records.people, records.pulls)
     below = {
         name
-        for module in (records.desired, records.fields, records.people, records.pulls)
+        for module in modules
         for name, found in vars(module).items()
         if inspect.isclass(found) and found.__module__ == module.__name__
     } | {

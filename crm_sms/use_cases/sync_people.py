@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from crm_sms.clock import Clock
 from crm_sms.delivery.windows import is_reserved
-from crm_sms.errors import AccessRefused, QuotaEnded, TryLater
+from crm_sms.errors import AccessRefused, QuotaEnded
 from crm_sms.ledger import Ledger, conversations, inbox, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.left_out import left_out
@@ -32,7 +32,6 @@ from crm_sms.ledger.notes import note, put_note
 from crm_sms.ledger.parked import Refused, park
 from crm_sms.ledger.portion import Portion
 from crm_sms.ledger.throttles import put_usage, usage_at
-from crm_sms.mapping import check
 from crm_sms.mapping.facts import OptOut
 from crm_sms.plan import plan_person
 from crm_sms.ports import Crm
@@ -46,7 +45,8 @@ from crm_sms.records import (
     Person,
     Pull,
 )
-from crm_sms.use_cases.descriptions import described, last_described
+from crm_sms.use_cases.descriptions import described
+from crm_sms.use_cases.mapping_check import mapping_problems
 from crm_sms.use_cases.process.opt_outs import opted_out
 from crm_sms.use_cases.process.words import Planner
 
@@ -103,7 +103,9 @@ def sync_people(
     """
     _keep_reserve(syncing)
     before = syncing.crm.calls
-    report = SyncReport(mapping=_problems(syncing))
+    ledger, crm, planner = syncing.ledger, syncing.crm, syncing.planner
+    problems = mapping_problems(ledger, crm, planner.crm, planner.mapping, syncing.clock())
+    report = SyncReport(mapping=problems)
     refused: list[str] = []
     for name, pull in _pulls(syncing):
         try:
@@ -112,6 +114,7 @@ def sync_people(
             if not report.rows:  # then it is our user that is refused, and the rest would be too
                 raise
             refused.append(f"{name}: {error}")
+    _look_for_fields(syncing)
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
@@ -129,28 +132,14 @@ def _keep_reserve(syncing: Syncing) -> None:
         )
 
 
-def _problems(syncing: Syncing) -> list[str]:
-    """What of the mapping does not fit the CRM, all at once and before anything is written; said
-    once for each description, so once an hour.
-
-    Objects that records went without a field of are described too: `process` fills it once it is
-    there, also while nothing waits to be written.
-    """
-    ledger, crm, mapping = syncing.ledger, syncing.planner.crm, syncing.planner.mapping
+def _look_for_fields(syncing: Syncing) -> None:
+    """Where records went without a field, see whether the CRM has it by now, also while nothing
+    waits to be written; `process` fills it then."""
+    ledger, crm = syncing.ledger, syncing.planner.crm
     with ledger.read() as connection:
-        objects = mapping.objects() | left_out(connection, crm).keys()
-    before = last_described(ledger, crm)
-    try:
-        said = described(ledger, crm, syncing.crm, objects, syncing.clock())
-    except (TryLater, AccessRefused):
-        return []  # the pulls meet the same CRM, and say what is wrong with it
-    found = check(mapping, said.objects)
-    if before is None or said.at > before.at or not before.asked >= objects:
-        for problem in found:
-            tell = log.error if problem.fatal else log.warning
-            place = f"{problem.file}: {problem.key}"
-            tell("mapping", crm=crm, at=place, problem=problem.text, remedy=problem.remedy)
-    return [str(problem) for problem in found]
+        objects = left_out(connection, crm).keys()
+    if objects:
+        described(ledger, crm, syncing.crm, objects, syncing.clock())
 
 
 def _pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:

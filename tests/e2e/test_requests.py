@@ -12,7 +12,7 @@ from sqlalchemy import select
 from crm_sms.ledger.tables import outbox
 from crm_sms.records import Chunk
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.deliver import run
+from crm_sms.use_cases.deliver import requesting
 
 JANE = "+12025550123"
 
@@ -29,7 +29,7 @@ def test_a_look_that_took_too_long_leaves_the_write_to_the_next_turn(
     world.process()
     world.advance(61)
     left = timedelta(seconds=world.app.crms[CRM].limits.write_timeout_s)
-    real = run.look
+    real = requesting.look
 
     def slow(*args: Any) -> Any:
         found = real(*args)
@@ -39,7 +39,7 @@ def test_a_look_that_took_too_long_leaves_the_write_to_the_next_turn(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "look", slow)
+        patch.setattr(requesting, "look", slow)
         report = world.deliver()
     assert (report.done, report.unclear) == (0, 0)
     assert report.paused_until is not None

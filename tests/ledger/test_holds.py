@@ -48,6 +48,7 @@ class Box:
             late_commit=SECOND,
             lanes=tuple(Lane),
             waits=dict.fromkeys(Lane, 0 * SECOND),
+            horizon=at + timedelta(days=1),
             size=10,
         )
         with self.ledger.write("deliver.claim") as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,6 +125,7 @@ def test_a_conversation_that_the_kept_message_does_not_take_is_no_more(
         store_matches(ledger, connection, [*found, match(kept, "q")])
         if seen:
             remember(ledger, connection, "sales", {("Task", "task:lost"): CrmRecord("id", {})})
-        assert merge(ledger, connection, lost=lost, kept=kept, now=NOW) == [found[0]]
+        former = replace(found[0], message_id=kept)
+        assert merge(ledger, connection, lost=lost, kept=kept, now=NOW) == [former]
         assert bool(conversations.by_id(connection, [talk.id])) == seen
         assert backlog(connection)[0] == (0 if seen else 1)

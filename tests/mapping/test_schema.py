@@ -29,9 +29,9 @@ def test_all_problems_come_at_once_with_file_and_key(minimal: str) -> None:
         "own.toml: message.object: is missing; add it",
         "own.toml: message.fields.A__c: message has no x; there is: account, body, click_count, "
         "conflict, delivered_at, direction, error_class, error_code, first_clicked_at, key, "
-        "last_clicked_at, media_count, metadata, occurred_at, our_address, person_address, price, "
-        "provider, provider_message_id, provider_status, received_at, recipient, replied_at, "
-        "response_seconds, segments, sender, sent_at, status, verified",
+        "last_clicked_at, media_count, metadata, number, occurred_at, our_address, person_address, "
+        "price, provider, provider_message_id, provider_status, received_at, recipient, "
+        "replied_at, response_seconds, segments, sender, sent_at, status, verified",
         "own.toml: task.fields.B.txt: unknown key; did you mean text?",
         'own.toml: task.fields.C.value: must stand in quotes, as in value = "true"',
     ]
