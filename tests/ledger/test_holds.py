@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_sms.delivery.settling import Settlement
-from crm_sms.ledger import Ledger, claims, outbox
+from crm_sms.ledger import Ledger, claims, leased, outbox
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.records import DesiredField, DesiredRecord, Lane, State, WriteRule
@@ -60,7 +60,7 @@ class Box:
         """A request did not do it."""
         settlement = Settlement(State.WAITING, again, tries=1)
         with self.ledger.write("deliver.settle") as connection:
-            claims.settle(connection, "1", [(row, settlement)])
+            leased.settle(connection, "1", [(row, settlement)])
 
     def due(self) -> datetime | None:
         """When the next row's turn comes."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from crm_sms.delivery.settling import Settlement
-from crm_sms.ledger import Ledger, claims, inbox, outbox
+from crm_sms.ledger import Ledger, claims, inbox, leased, outbox
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.desired_json import decode, encode
 from crm_sms.ledger.facts import append
@@ -97,7 +97,7 @@ class Box:
     def settle(self, holder: str, *settled: tuple[OutboxRow, Settlement]) -> None:
         """Say what became of rows."""
         with self.commit() as connection:
-            claims.settle(connection, holder, settled)
+            leased.settle(connection, holder, settled)
 
     def done(self, holder: str, rows: Sequence[OutboxRow], at: datetime = NOW) -> None:
         """All of these were written."""
@@ -244,8 +244,8 @@ def test_a_partition_is_written_by_one_request_at_a_time(box: Box) -> None:
     assert [row.key for row in box.claim(turn("2"))] == ["d"]
     assert [row.key for row in box.claim(turn("3", crm="other"))] == ["e"]
     with box.commit() as connection:
-        claims.release(connection, "1", [row.id for row in box_rows(connection, "a")])
-        claims.release(connection, "1", [])
+        leased.release(connection, "1", [row.id for row in box_rows(connection, "a")])
+        leased.release(connection, "1", [])
     assert {row.key for row in box.claim(turn("4"))} == {"a", "c"}
 
 
@@ -270,10 +270,10 @@ def test_what_was_not_sent_is_given_back_as_it_was(box: Box) -> None:
     box.put(record("a"))
     [row] = box.claim(turn("1"))
     with box.commit() as connection:
-        claims.release(connection, "2", [row.id])
+        leased.release(connection, "2", [row.id])
     assert box.claim(turn("2")) == []
     with box.commit() as connection:
-        claims.release(connection, "1", [row.id])
+        leased.release(connection, "1", [row.id])
     [row] = box.claim(turn("2"))
     assert (row.maybe, row.rewrite_at, row.tries) == (False, None, 0)
 
@@ -304,8 +304,8 @@ def test_a_second_lost_lease_moves_the_rewrite_back(box: Box) -> None:
 def keep(box: Box, holder: str, row: OutboxRow, *marks: str) -> None:
     """What this request carries for a row."""
     with box.commit() as connection:
-        claims.keep_sent(connection, holder, {row.id: {"Body": list(marks)}})
-        claims.keep_sent(connection, holder, {})
+        leased.keep_sent(connection, holder, {row.id: {"Body": list(marks)}})
+        leased.keep_sent(connection, holder, {})
 
 
 def test_what_may_have_been_sent_is_kept_until_nothing_is_unclear(box: Box) -> None:
@@ -334,7 +334,7 @@ def test_what_was_given_back_was_not_sent(box: Box, unclear: bool) -> None:
     [row] = box.claim(turn("2"))
     keep(box, "2", row, "one")
     with box.commit() as connection:
-        claims.release(connection, "2", [row.id])
+        leased.release(connection, "2", [row.id])
     [row] = box.claim(turn("3"))
     assert row.sent == ({"Body": ["one"]} if unclear else {})
 

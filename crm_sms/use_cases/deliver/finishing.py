@@ -13,14 +13,15 @@ from crm_sms.delivery.settling import Settlement
 from crm_sms.delivery.throttle import Throttle
 from crm_sms.errors import StoreUnavailable
 from crm_sms.ledger import Ledger
-from crm_sms.ledger.claims import Turn, held, release, settle
+from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.crm_records import CrmRecord, known_records, remember
+from crm_sms.ledger.leased import held, release, settle
 from crm_sms.ledger.left_out import note_left_out
 from crm_sms.ledger.outbox import OutboxRow, lock_rows
 from crm_sms.ledger.requests import close_request
 from crm_sms.ledger.throttles import put_throttle, put_usage
 from crm_sms.records import FieldDescription, Usage, Verdict
-from crm_sms.use_cases.deliver.preparing import Work
+from crm_sms.use_cases.deliver.deciding import Work
 from crm_sms.use_cases.deliver.words import Delivery
 
 Settled = Sequence[tuple[OutboxRow, Settlement]]

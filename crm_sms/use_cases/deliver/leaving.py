@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from crm_sms.delivery.chunks import Request, pack
 from crm_sms.delivery.rules import sent_with
-from crm_sms.ledger.claims import Turn, held, keep_sent
-from crm_sms.use_cases.deliver.preparing import Prepared, Work
+from crm_sms.ledger.claims import Turn
+from crm_sms.ledger.leased import held, keep_sent
+from crm_sms.use_cases.deliver.deciding import Work
+from crm_sms.use_cases.deliver.preparing import Prepared
 from crm_sms.use_cases.deliver.words import Delivery
 
 

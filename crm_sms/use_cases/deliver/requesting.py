@@ -14,8 +14,10 @@ from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.logs import where
 from crm_sms.records import Outcome, Reason, Verdict
+from crm_sms.use_cases.deliver.deciding import Work, decide
 from crm_sms.use_cases.deliver.finishing import Ended, Settled, finish
-from crm_sms.use_cases.deliver.preparing import Prepared, Work, decide, look
+from crm_sms.use_cases.deliver.looking import look
+from crm_sms.use_cases.deliver.preparing import Prepared
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 from crm_sms.use_cases.deliver.writing import Answer, write
 

@@ -12,8 +12,9 @@ from crm_sms.errors import AccessRefused, CrmSmsError, StoreUnavailable, TryLate
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
+from crm_sms.use_cases.deliver.describing import describe
 from crm_sms.use_cases.deliver.finishing import give_back
-from crm_sms.use_cases.deliver.preparing import alike, describe, prepare
+from crm_sms.use_cases.deliver.preparing import alike, prepare
 from crm_sms.use_cases.deliver.requesting import break_off, request, set_aside
 from crm_sms.use_cases.deliver.words import Delivery, DeliveryReport
 

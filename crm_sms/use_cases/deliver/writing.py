@@ -12,8 +12,10 @@ from crm_sms.delivery.throttle import Throttle
 from crm_sms.errors import TryLater
 from crm_sms.ledger.claims import Turn
 from crm_sms.records import Outcome, Reason, Usage
+from crm_sms.use_cases.deliver.deciding import Work
 from crm_sms.use_cases.deliver.leaving import leave
-from crm_sms.use_cases.deliver.preparing import Prepared, Work, ask
+from crm_sms.use_cases.deliver.looking import ask
+from crm_sms.use_cases.deliver.preparing import Prepared
 from crm_sms.use_cases.deliver.words import Delivery
 from crm_sms.use_cases.descriptions import forget_described
 
