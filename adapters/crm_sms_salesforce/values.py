@@ -1,7 +1,8 @@
-"""Salesforce's JSON values in our form."""
+"""Salesforce's JSON values in our form, and ours in Salesforce's."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -12,10 +13,24 @@ from crm_sms.records import Scalar
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})\+0000")
 
 
+_REFERENCE, _HARMLESS = "@{", "@\u2060{"
+"""Composite replaces `@{name}` in any value by an earlier answer and fails the chunk if there is
+none; people may text that. An invisible word joiner keeps it from being one."""
+
+
+def literal(value: Scalar) -> Scalar:
+    """The value as it may stand in a Composite; a number that JSON has no form for is none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.replace(_REFERENCE, _HARMLESS) if isinstance(value, str) else value
+
+
 def scalar(value: object) -> Scalar:
-    """A value in the form of `Scalar`; compound values (addresses) have none and become None."""
+    """A value in the form of `Scalar`, as we wrote it if it is ours; compound values (addresses)
+    have none and become None."""
     if isinstance(value, str):
-        return _INSTANT.sub(r"\1.\2Z", value) if _INSTANT.fullmatch(value) else value
+        ours = value.replace(_HARMLESS, _REFERENCE)
+        return _INSTANT.sub(r"\1.\2Z", ours) if _INSTANT.fullmatch(ours) else ours
     return value if isinstance(value, bool | int | float) else None
 
 

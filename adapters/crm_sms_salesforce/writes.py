@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from crm_sms.records import Chunk, Op, Scalar, Write
+from crm_sms.records import Chunk, Op, Write
 from crm_sms_salesforce.outcomes import reference
+from crm_sms_salesforce.values import literal
 
 ROWS_PER_COLLECTION = 200
 COLLECTIONS_PER_COMPOSITE = 5
@@ -63,18 +63,7 @@ def _record(chunk: Chunk, row: Write) -> dict[str, Any]:
     key_field = "id" if chunk.op is Op.UPDATE else chunk.key_field
     taken = {"id", (key_field or "id").casefold()}
     fields = {
-        name: _literal(value) for name, value in row.fields.items() if name.casefold() not in taken
+        name: literal(value) for name, value in row.fields.items() if name.casefold() not in taken
     }
     key = {key_field: row.key} if key_field else {}
     return {"attributes": {"type": chunk.object}, **key, **fields}
-
-
-def _literal(value: Scalar) -> Scalar:
-    """The value as it may stand in a Composite; a number that JSON has no form for is none.
-
-    Composite replaces `@{name}` in any value by an earlier answer and fails the chunk if there
-    is none; people may text that. An invisible word joiner keeps it from being one.
-    """
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.replace("@{", "@\u2060{") if isinstance(value, str) else value

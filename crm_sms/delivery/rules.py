@@ -129,7 +129,7 @@ def to_write(row: Row, found: Found | None) -> dict[str, Scalar] | None:
     if row.create_only and exists:
         return None
     return {
-        name: desired.value  # type: ignore[misc]  # resolved: only scalars are left
+        name: _scalar(desired)
         for name, desired in row.fields.items()
         if not exists or _may_change(row, name, desired, found)
     }
@@ -142,7 +142,9 @@ def already_there(row: Row, found: Found | None) -> dict[str, Scalar]:
     return {
         name: held[name]
         for name, desired in row.fields.items()
-        if desired.rule is WriteRule.IF_EMPTY and held.get(name) == desired.value not in _EMPTY
+        if desired.rule is WriteRule.IF_EMPTY
+        and held.get(name) not in _EMPTY
+        and row.fingerprint(held[name]) == row.fingerprint(_scalar(desired))
     }
 
 
@@ -163,7 +165,7 @@ def _may_change(row: Row, name: str, desired: DesiredField, found: Found | None)
     if found is None or not _needs_look(row, name, desired):
         return False  # of a field that nobody asked about, `found` says nothing
     current = found.fields.get(name)
-    if current == desired.value:
+    if row.fingerprint(current) == row.fingerprint(_scalar(desired)):
         return False
     if desired.rule in (WriteRule.IF_EMPTY, WriteRule.ONCE):
         # The CRM confirmed this very value once: whoever emptied the field since meant to.
@@ -175,8 +177,11 @@ _EMPTY = (None, "")
 
 
 def _differs(row: Row, name: str, desired: DesiredField) -> bool:
-    value: Scalar = desired.value  # type: ignore[assignment]  # resolved: only scalars are left
-    return row.written.get(name) != row.fingerprint(value)
+    return row.written.get(name) != row.fingerprint(_scalar(desired))
+
+
+def _scalar(desired: DesiredField) -> Scalar:
+    return desired.value  # type: ignore[return-value]  # resolved: only scalars are left
 
 
 def _ours(row: Row, name: str) -> set[str]:

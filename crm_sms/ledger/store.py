@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -27,6 +28,7 @@ _PATIENCE_S = 10.0
 _GIVE_WAY_S = 0.002
 _POLL_S, _POLL_GIVING_WAY_S = (0.0002, 0.001), (0.002, 0.005)
 _MOST_PARAMETERS = 65_535  # of one statement, in PostgreSQL's protocol
+_PART_OF_A_SECOND = re.compile(r"(?<=T\d\d:\d\d:\d\d)\.\d{3}(?=Z\Z)")
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _PRAGMAS = (
     "busy_timeout=10000",  # while another process turns the file to WAL
@@ -59,10 +61,10 @@ class Ledger:
         return hmac.digest(self._digest_key, number.encode(), "sha256").hex()[:32]
 
     def fingerprint(self, value: str | int | float | bool | None) -> str:
-        """Stands for a value where only equality matters: 1 and 1.0 are one value, True is not."""
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return hmac.digest(self._digest_key, json.dumps(value).encode(), "sha256").hex()[:16]
+        """Stands for a value as a CRM keeps it, where only equality matters: 1 and 1.0 are one
+        value, True is not; CRMs drop blanks around a text, empty texts, and parts of a second."""
+        text = json.dumps(_kept(value)).encode()
+        return hmac.digest(self._digest_key, text, "sha256").hex()[:16]
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -149,6 +151,14 @@ class Ledger:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _kept(value: str | int | float | bool | None) -> str | int | float | bool | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        return _PART_OF_A_SECOND.sub("", value.strip()) or None
+    return value
 
 
 def _insert(is_sqlite: bool, table: Any) -> Any:

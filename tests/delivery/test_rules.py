@@ -190,7 +190,7 @@ def test_a_rule_never_breaks_its_promise(
         ours = [given_row.written.get("f"), *given_row.sent.get("f", ())]
         assert fingerprint(held) in ours or held in (None, "")
     if rule is not ALWAYS:
-        assert written["f"] != held
+        assert fingerprint(written["f"]) != fingerprint(held)
 
 
 few = st.sampled_from(["new", "old", None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,13 @@ class Record:
 def no_answer(*_: Any) -> Outcome:
     """What a CRM that is down says of each row."""
     return Outcome(Verdict.RETRY, reason=Reason.UNAVAILABLE)
+
+
+def kept(value: Scalar) -> Scalar:
+    """What a CRM keeps: no blanks around a text, no empty text, no part of a second."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(T\d\d:\d\d:\d\d)\.\d+Z$", r"\1.000Z", value.strip()) or None
 
 
 Late = tuple[datetime, Chunk, Write]
@@ -178,7 +186,7 @@ class SmallCrm:
             self.made.append((chunk.object, write.key))
         elif chunk.op is Op.CREATE:
             return Outcome(Verdict.DONE, record.id)
-        record.fields |= write.fields
+        record.fields |= {name: kept(value) for name, value in write.fields.items()}
         record.by |= dict.fromkeys(write.fields, "us")
         return Outcome(Verdict.DONE, record.id)
 

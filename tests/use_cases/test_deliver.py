@@ -486,6 +486,17 @@ def test_a_link_that_was_sent_in_an_unclear_try_is_not_taken_for_a_rep_s(office:
     assert office.crm.living("Text", "k").fields["a"] == "short"
 
 
+@pytest.mark.parametrize("maybe", [False, True])
+@pytest.mark.parametrize("value", ["", " words\n", "2026-11-20T15:48:22.123Z"])
+def test_what_a_crm_drops_of_a_value_is_no_rep_s_edit(office: Any, value: str, maybe: bool) -> None:
+    """Blanks around a text, an empty text, parts of a second: what it keeps is still ours."""
+    due(office, record("k", rule=WriteRule.UNTIL_EDITED, a=value))
+    office.deliver("lost" if maybe else None, most_requests=1)
+    due(office, record("k", rule=WriteRule.UNTIL_EDITED, a="new"))
+    office.deliver()
+    assert office.crm.living("Text", "k").fields["a"] == "new"
+
+
 def test_a_value_that_never_left_is_not_taken_for_ours(office: Any) -> None:
     """A rep typed the same words while the CRM refused us: they stay, also when ours change."""
     due(office, record("k", rule=WriteRule.UNTIL_EDITED, a="first"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms_salesforce.values import distinct, instant, scalar, scalars
+from crm_sms_salesforce.values import distinct, instant, literal, scalar, scalars
 
 
 def test_instants_end_in_z() -> None:
@@ -21,6 +21,15 @@ def test_other_values_stay(value: object) -> None:
     """Dates, texts, numbers and flags are already in our form."""
     assert scalar(value) == value
     assert type(scalar(value)) is type(value)
+
+
+@given(st.text("@{}\u2060 a"))
+def test_what_we_wrote_comes_back_as_we_meant_it(text: str) -> None:
+    """What keeps Composite from reading a reference into it is no edit of a rep; and none is left
+    for Composite to find."""
+    assert "@{" not in str(literal(text))
+    meant = text.replace("@\u2060{", "@{")
+    assert scalar(literal(text)) == meant
 
 
 def test_text_around_an_instant_stays() -> None:
