@@ -28,6 +28,7 @@ from crm_sms.records import (
     Verdict,
     WriteRule,
 )
+from crm_sms.use_cases.deliver import claiming
 
 LATE_S = 660
 LEASE_S = 40
@@ -405,8 +406,9 @@ def test_an_opt_out_is_the_first_of_its_request_and_alone_in_its_chunk(office: A
     assert sum(len(chunk.rows) for chunk in chunks) == 3
 
 
-def test_an_opt_out_gives_its_place_to_nobody(office: Any) -> None:
+def test_an_opt_out_gives_its_place_to_nobody(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where requests have become as small as can be, what a task refers to comes after it too."""
+    monkeypatch.setattr(claiming, "_PAGE", 2)
     office.crm.limits = CrmLimits(1, 1, 10.0, LATE_S)
     due(office, record("k"), linked("t", "k"), person(office.crm.seed("Contact").id, Lane.OPT_OUT))
     office.deliver(most_requests=1)
