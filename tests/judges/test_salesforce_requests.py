@@ -238,7 +238,9 @@ def statements() -> Iterator[str]:
     for pull in PULLS:
         source = source_of(pull)
         everything = visible(source.object, (*BARE, "IsDeleted", *source.fields))
-        for seen in (everything, visible(source.object, BARE)):
+        # Without the field that tells which rows are wanted there is no statement at all.
+        least = (*BARE, source.having) if source.having else BARE
+        for seen in (everything, visible(source.object, least)):
             for since in (None, NOW):
                 changed = Pull(pull.part, since, pull.columns, pull.key_field)
                 yield statement(source, seen, changed)
