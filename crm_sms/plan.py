@@ -44,9 +44,12 @@ class Plan:
 
 
 def plan_text(mapping: Mapping, crm: str, facts: TextFacts, task: ReplyTask | None = None) -> Plan:
-    """The text's own record, its timeline entry, and its task if it opens a conversation."""
+    """The text's own record, its timeline entry, and its task if it opens a conversation. Of a text
+    that concerns nobody, only the record: it says so."""
     plan = Plan()
     plan.want("message", partial(mapping.message_record, crm, facts))
+    if facts.person is None:
+        return plan
     plan.want("timeline_entry", partial(mapping.timeline_entry, crm, facts))
     if task:
         plan.want("task", partial(mapping.reply_task, crm, facts, task))

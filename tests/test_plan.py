@@ -43,6 +43,13 @@ def test_a_reply_that_opens_a_conversation(mapping: Mapping) -> None:
     assert plan.unmapped == []
 
 
+def test_a_text_that_concerns_nobody_any_more(mapping: Mapping) -> None:
+    """Its record says so; nobody's timeline has a place for it."""
+    [record] = plan_text(mapping, "prod", replace(REPLY, person=None)).records
+    assert record.object == "SMS_Message__c"
+    assert (record.fields["Contact__c"].value, record.fields["Lead__c"].value) == (None, None)
+
+
 def test_keys_of_task_and_entry_differ(mapping: Mapping) -> None:
     """Both are unique by the same field of the same object."""
     keys = [record.key for record in plan_text(mapping, "prod", REPLY, TASK).records]

@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
-from crm_sms.ledger.planned import UNTRIED
-from crm_sms.ledger.store import Ledger
+from crm_sms.ledger.planned import withdraw
 from crm_sms.ledger.tables import conversations, crm_records, matches, messages, outbox
 from crm_sms.routing import CONVERSATION, Conversation
 
@@ -72,31 +71,35 @@ _MEMBERS = select(matches.c.message_id).where(matches.c.conversation_id.in_(_WAN
 
 
 def take_back(
-    ledger: Ledger, connection: Connection, crm: str, opened: Mapping[int, int]
+    connection: Connection, crm: str, opened: Mapping[int, int]
 ) -> tuple[set[int], set[int]]:
     """Of these conversations, each with the message that opened it, end those whose task no CRM can
     have seen yet, nor sees before this transaction ends. Which they were, and all their messages.
     """
     if not opened:
         return set(), set()
-    # Excludes whoever claims rows: else a request could leave with the task of a conversation that
-    # is gone, and the next reply would make another.
-    ledger.lock(connection, [f"claim:{crm}"])
     here = conversations.c
-    written = exists().where(crm_records.c.crm == crm, crm_records.c.key == here.task_key)
-    tried = exists().where(
+    tasks = {row[0]: row[1] for row in connection.execute(_TASKS, {"wanted": list(opened)})}
+    waits = select(outbox.c.id, outbox.c.key).where(
         outbox.c.crm == crm,
         outbox.c.message_id.in_(opened.values()),
-        outbox.c.key == here.task_key,
-        ~UNTRIED,
+        outbox.c.key.in_(tasks.values()),
     )
-    query = select(here.id).where(here.id.in_(opened), ~written, ~tried)
-    ended = set(connection.execute(query).scalars())
+    waiting = {row[0]: row[1] for row in connection.execute(waits)}
+    gone = withdraw(connection, waiting)
+    seen = {key for id, key in waiting.items() if id not in gone}
+    # After the rows: one that was written meanwhile is known by now.
+    known = (crm_records.c.crm == crm, crm_records.c.key.in_(tasks.values()))
+    seen.update(connection.execute(select(crm_records.c.key).where(*known)).scalars())
+    ended = {id for id, key in tasks.items() if key not in seen}
     members = set(connection.execute(_MEMBERS, {"wanted": list(ended)}).scalars())
     out = matches.c.conversation_id.in_(ended)
     connection.execute(update(matches).where(out).values(conversation_id=None))
     connection.execute(delete(conversations).where(here.id.in_(ended)))
     return ended, members
+
+
+_TASKS = select(conversations.c.id, conversations.c.task_key).where(conversations.c.id.in_(_WANTED))
 
 
 def rename_task(connection: Connection, message_id: int, old: str, new: str) -> None:

@@ -57,7 +57,7 @@ def _let_go(
     """A conversation that the lost message opened is no more; its other replies open another."""
     talk = conversations.by_id(connection, {match.conversation_id or 0})
     mine = {id: match.message_id for id, one in talk.items() if one.task_key == opened}
-    _, members = conversations.take_back(ledger, connection, match.crm, mine)
+    _, members = conversations.take_back(connection, match.crm, mine)
     inbox.put_back(ledger, connection, members - {match.message_id}, now)
 
 

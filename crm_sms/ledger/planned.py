@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,8 @@ from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, 
 
 from crm_sms.ledger.crm_records import by_object, known_records
 from crm_sms.ledger.outbox import UNPLANNED, lock_rows
-from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import DesiredRecord, Lane, State
+from crm_sms.records import Lane, State
 
 UNTRIED = and_(outbox.c.tries == 0, outbox.c.holder.is_(None), outbox.c.maybe.is_(False))
 """No request has carried such a row yet."""
@@ -49,9 +48,13 @@ _NAMED_AFTER = _ROWS.where(
     outbox.c.message_id.in_(_WANTED),
     or_(outbox.c.key_field.is_not(None), outbox.c.object == UNPLANNED),
 )
-_WITHDRAW = outbox.delete().where(
-    outbox.c.id.in_(_WANTED),
-    or_(and_(outbox.c.state == State.WAITING, UNTRIED), outbox.c.object == UNPLANNED),
+_WITHDRAW = (
+    outbox.delete()
+    .where(
+        outbox.c.id.in_(_WANTED),
+        or_(and_(outbox.c.state == State.WAITING, UNTRIED), outbox.c.object == UNPLANNED),
+    )
+    .returning(outbox.c.id)
 )
 
 
@@ -65,11 +68,13 @@ def _found(connection: Connection, query: Select[Any], values: Any) -> list[Plan
     return [PlannedRow(row[0], row[1], row[2], row[3], Lane(row[4])) for row in rows]
 
 
-def withdraw(connection: Connection, ids: Collection[int]) -> None:
-    """Take rows out that no request has carried yet, or that could not be planned; others stay."""
-    if ids:
-        lock_rows(connection, ids)
-        connection.execute(_WITHDRAW, {"wanted": list(ids)})
+def withdraw(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Take rows out that no request has carried yet, or that could not be planned; others stay.
+    Which were taken out: nobody claims them from here on."""
+    if not ids:
+        return set()
+    lock_rows(connection, ids)
+    return set(connection.execute(_WITHDRAW, {"wanted": list(ids)}).scalars())
 
 
 def withdraw_unwanted(
@@ -83,37 +88,29 @@ def withdraw_unwanted(
 
 
 def withdraw_unseen(
-    ledger: Ledger, connection: Connection, crm: str, records: Sequence[DesiredRecord]
+    connection: Connection, crm: str, wanted: Mapping[Place, Collection[str] | None]
 ) -> set[Place]:
-    """Withdraw what waits at the places of these records where no CRM can have seen one of their
-    fields, nor sees it before this transaction ends. The places of the others."""
-    if not records:
-        return set()
-    # Excludes whoever claims rows: a request could leave with a row between the look and the end.
-    ledger.lock(connection, [f"claim:{crm}"])
-    places = {(record.object, record.key) for record in records}
-    known = known_records(connection, crm, places)
-    waiting: dict[Place, tuple[int, bool]] = {}
-    for object_name, keys in by_object(places).items():
-        values = {"crm": crm, "object": object_name, "wanted": keys}
-        for row in connection.execute(_AT, values):
-            waiting[object_name, row[1], Lane(row[2])] = (row[0], row[3])
-    seen, gone = set(), []
-    for record in records:
-        place = (record.object, record.key, record.lane)
-        id, untried = waiting.get(place, (0, True))
-        written = known[place[:2]].written if place[:2] in known else {}
-        if untried and written.keys().isdisjoint(record.fields):
-            gone.append(id)
-        else:
+    """Withdraw what waits at these places where no CRM can have seen one of their fields (None: any
+    field of the record), nor sees it before this transaction ends. The places of the others."""
+    records = {place[:2] for place in wanted}
+    found = {
+        row.place: row.id
+        for object_name, keys in by_object(records).items()
+        for row in _found(connection, _AT, {"crm": crm, "object": object_name, "wanted": keys})
+        if row.place in wanted
+    }
+    gone = withdraw(connection, found.values())
+    seen = {place for place, id in found.items() if id not in gone}
+    # After the rows: one that was written meanwhile is known by now.
+    known = known_records(connection, crm, records)
+    for place, fields in wanted.items():
+        record = known.get(place[:2])
+        if record and (fields is None or not record.written.keys().isdisjoint(fields)):
             seen.add(place)
-    withdraw(connection, gone)
     return seen
 
 
-_AT = select(
-    outbox.c.id, outbox.c.key, outbox.c.lane, and_(outbox.c.state == State.WAITING, UNTRIED)
-).where(
+_AT = _ROWS.where(
     outbox.c.crm == bindparam("crm"),
     outbox.c.object == bindparam("object"),
     outbox.c.key.in_(_WANTED),

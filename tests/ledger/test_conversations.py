@@ -103,8 +103,8 @@ def test_a_conversation_is_taken_back_while_no_crm_can_have_seen_its_task(
             connection.execute(outbox_table.update().values(**changes[seen]))
         if seen == "written":
             remember(ledger, connection, "sales", {("Task", "task:a"): CrmRecord("id", {})})
-        assert conversations.take_back(ledger, connection, "sales", {}) == (set(), set())
-        found = conversations.take_back(ledger, connection, "sales", {opened.id: opener})
+        assert conversations.take_back(connection, "sales", {}) == (set(), set())
+        found = conversations.take_back(connection, "sales", {opened.id: opener})
         stored = matches_of(connection, "sales", [opener, other]).values()
         left = conversations.by_id(connection, [opened.id, second.id])
     if seen in {"", "waits"}:

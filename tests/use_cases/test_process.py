@@ -441,6 +441,26 @@ def test_a_reply_that_concerns_nobody_any_more_leaves_nothing_behind(desk: Desk)
     assert desk.tasks() == {f"task:{key('R')}": "ann"}
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_record_of_a_text_that_concerns_nobody_any_more_names_nobody(
+    desk: Desk, seen: bool
+) -> None:
+    """Where the CRM may have it: it must not stay with whom the text was never for."""
+    desk.mirror(person("ann", SHARED), person("bob", SHARED))
+    desk.assign(SHARED, "bob")
+    desk.process(reply("R", 1, theirs=SHARED))
+    if seen:
+        desk.delivered()
+    with desk.ledger.write("unmatched") as connection:
+        connection.execute(delete(assignments))
+    for minute in (2, 3):
+        desk.process(reply("R", minute, theirs=SHARED, key=f"R{minute}"))
+    record = desk.wanted("SMS_Message__c")
+    assert set(record) == ({key("R")} if seen else set())
+    assert [one["Contact__c"] for one in record.values()] == ([None] if seen else [])
+    assert desk.wanted("Task") == {}
+
+
 # ── Whom it concerns ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from crm_sms.admin_files import read_mapping
 from crm_sms.delivery.windows import Windows
@@ -25,6 +25,7 @@ from crm_sms.events import (
     Status,
 )
 from crm_sms.ledger import Ledger
+from crm_sms.ledger.crm_records import CrmRecord, known_records, remember
 from crm_sms.ledger.mirror_pages import store_people
 from crm_sms.ledger.tables import (
     conversations,
@@ -128,6 +129,7 @@ class World:
         self.ledger = Ledger("sqlite://", b"k" * 32)
         metadata.create_all(self.ledger.engine)
         self.processing = Processing(self.ledger, (planner,), RULES, lambda: NOW)
+        self.crm: dict[tuple[str, str], dict[str, Any]] = {}
         people = [
             Person(
                 "Contact",
@@ -178,6 +180,49 @@ class World:
                 "inbox": rows(select(inbox)),
             }
 
+    def deliver(self) -> None:
+        """A deliverer writes all that waits, into a CRM that is only a dictionary."""
+        with self.ledger.write("deliver.settle") as connection:
+            for row in connection.execute(select(outbox)).all():
+                values = {name: value for name, (_, value) in row.fields.items()}
+                self.crm.setdefault((row.object, row.key), {}).update(values)
+                known = known_records(connection, "salesforce", [(row.object, row.key)])
+                before = known[row.object, row.key].written if known else {}
+                written = CrmRecord(row.key, {**before, **dict.fromkeys(values, "x")})
+                remember(self.ledger, connection, "salesforce", {(row.object, row.key): written})
+            connection.execute(delete(outbox))
+
+    def told(self) -> dict[str, Any]:
+        """What the CRM says of people, and of each text that concerns somebody; to count nothing is
+        to say nothing."""
+        names = (
+            "Status__c",
+            "Contact__c",
+            "Response_Seconds__c",
+            "Click_Count__c",
+            "Error_Code__c",
+        )
+        with self.ledger.read() as connection:
+            keys = dict(
+                connection.execute(
+                    select(message_aliases.c.alias, messages.c.key).join(messages)
+                ).all()
+            )
+        texts = {
+            alias: {name: self.crm[MESSAGE, key][name] for name in names}
+            for alias, key in keys.items()
+            if self.crm.get((MESSAGE, key), {}).get("Contact__c")
+        }
+        people = {
+            id: {name: value for name, value in fields.items() if value not in (None, 0)}
+            for (object, id), fields in self.crm.items()
+            if object == "Contact"
+        }
+        return {"texts": texts, "people": {id: one for id, one in people.items() if one}}
+
+
+MESSAGE = "SMS_Message__c"
+
 
 @pytest.fixture
 def expected(planner: Planner) -> Iterator[dict[str, Any]]:
@@ -213,6 +258,163 @@ def test_the_expected_state_is_worth_comparing(expected: dict[str, Any]) -> None
     assert len(expected["tasks by person"]) == 2
     assert len(expected["suppressions"]) == 1
     assert expected["inbox"] == []
+
+
+# ── Any texts ────────────────────────────────────────────────────────────────────────────────────
+
+ENDS = (Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.CANCELED, Status.READ)
+BODIES = ("Yes", "STOP", "START", "Liked “see you”")
+numbers = st.sampled_from((JANE, SHARED, SHARED, UNKNOWN))
+ours = st.sampled_from((OURS, OURS, OTHER_OURS))
+minutes = st.integers(0, 120)
+
+
+@st.composite
+def outbound(draw: st.DrawFn, id: str) -> list[Event]:
+    """Statuses, clicks and a listing of one text of ours; its metadata comes with some of them."""
+    ends = {"theirs": draw(numbers), "ours": draw(ours)}
+    means = Metadata(person_id=draw(st.sampled_from((None, "P1", "P2", "P3"))))
+    facts = []
+    statuses = draw(st.sets(st.sampled_from((Status.QUEUED, Status.SENT, *ENDS)), min_size=1))
+    for status in sorted(statuses):
+        said = draw(st.sampled_from((means, Metadata())))
+        minute = draw(minutes)
+        facts.append(fact(f"{id}:{status}", id, minute, status=status, metadata=said, **ends))
+    if draw(st.booleans()):
+        at = draw(minutes)
+        click = Click("https://x.example/a", "Mozilla/5.0 Safari", NOW + timedelta(minutes=at))
+        bare = fact(f"{id}:click", id, at, kind=EventKind.CLICK, click=click, **ends)
+        facts.append(replace(bare, sender=None, recipient=None))
+    if draw(st.booleans()):
+        sent_at = NOW + timedelta(minutes=draw(minutes))
+        status = draw(st.sampled_from(sorted(statuses)))
+        kind, body = EventKind.SNAPSHOT, "Hello"
+        facts.append(
+            fact(f"{id}:listed", id, 150, kind=kind, status=status, body=body, **ends)
+            if draw(st.booleans())
+            else fact(f"{id}:listed", id, 150, kind=kind, status=status, sent_at=sent_at, **ends)
+        )
+    return facts
+
+
+@st.composite
+def inbound(draw: st.DrawFn, id: str) -> list[Event]:
+    """A reply, whose body comes with it or with a listing."""
+    plain: dict[str, Any] = {"theirs": draw(numbers), "ours": draw(ours)}
+    plain |= {"inbound": True, "status": Status.RECEIVED}
+    body, minute = draw(st.sampled_from(BODIES)), draw(minutes)
+    if draw(st.booleans()):
+        return [fact(id, id, minute, body=body, **plain)]
+    at = NOW + timedelta(minutes=draw(minutes))
+    listed = fact(f"{id}:listed", id, 150, kind=EventKind.SNAPSHOT, occurred_at=at, **plain)
+    return [fact(id, id, minute, **plain), replace(listed, body=body)]
+
+
+@st.composite
+def keyed(draw: st.DrawFn, id: str, facts: list[Event]) -> list[Event]:
+    """The same text with keys of ours: each is learnt from one fact that has the id as well; other
+    facts are told by the key alone."""
+    found = list(facts)
+    for name in draw(st.sampled_from(((), (f"k{id}",), (f"k{id}", f"j{id}")))):
+        linking = draw(st.sampled_from(facts))
+        found.append(replace(linking, key=f"{linking.key}:{name}", message_key=name))
+        if draw(st.booleans()):
+            alone = draw(st.sampled_from(facts))
+            key = f"{alone.key}:{name} alone"
+            found.append(replace(alone, key=key, message_key=name, provider_message_id=None))
+    return found
+
+
+@st.composite
+def threads(draw: st.DrawFn) -> list[Event]:
+    """Everything that is ever said of a few texts."""
+    found: list[Event] = []
+    for number in range(draw(st.integers(2, 5))):
+        id = f"SM{number}"
+        found += draw(keyed(id, draw(draw(st.sampled_from((outbound, inbound)))(id))))
+    return found
+
+
+@st.composite
+def portions(draw: st.DrawFn, facts: Sequence[Event]) -> list[list[Event]]:
+    """The facts in any order, some of them again, cut anywhere."""
+    every = [*draw(st.permutations(facts)), *draw(st.lists(st.sampled_from(facts), max_size=4))]
+    cuts = sorted(draw(st.sets(st.integers(1, len(every)), max_size=8)))
+    return [every[start:end] for start, end in zip([0, *cuts], [*cuts, len(every)], strict=True)]
+
+
+@settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_whatever_is_said_of_texts_may_come_in_any_order_and_portions(
+    data: st.DataObject, planner: Planner
+) -> None:
+    """Statuses, clicks, replies, opt-outs, listings; keys learnt late, several for one text, facts
+    told by a key alone: the ledger and what waits are those of all facts at once."""
+    facts = data.draw(threads())
+    at_once, in_portions = World(planner), World(planner)
+    try:
+        assert in_portions.play(data.draw(portions(facts))) == at_once.play([facts])
+    finally:
+        at_once.ledger.close()
+        in_portions.ledger.close()
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_what_was_written_in_between_does_not_change_what_a_crm_ends_with(
+    data: st.DataObject, planner: Planner
+) -> None:
+    """People's sums and opt-outs, and what the record of each text says of it, are the same however
+    often a deliverer was quicker than the facts."""
+    facts = data.draw(threads())
+    groups = data.draw(portions(facts))
+    writes = data.draw(st.lists(st.booleans(), min_size=len(groups), max_size=len(groups)))
+    at_once, in_portions = World(planner), World(planner)
+    try:
+        at_once.play([facts])
+        at_once.deliver()
+        for group, written in zip(groups, writes, strict=True):
+            in_portions.play([group])
+            if written:
+                in_portions.deliver()
+        in_portions.deliver()
+        assert in_portions.told() == at_once.told()
+    finally:
+        at_once.ledger.close()
+        in_portions.ledger.close()
+
+
+# ── Keys ─────────────────────────────────────────────────────────────────────────────────────────
+
+TWICE = tuple(
+    fact(f"{id}:{status}", id, minute, status=status, message_key=key, body=id)
+    for id in ("A", "B")
+    for status, minute, key in (
+        (Status.QUEUED, 0, None),
+        (Status.SENT, 1, "campaign"),
+        (Status.DELIVERED, 2, "campaign"),
+    )
+)
+
+
+@settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_a_key_that_was_used_twice_is_one_text_s_in_any_order(
+    data: st.DataObject, planner: Planner
+) -> None:
+    """Which of the two has it rests on which fact of theirs was processed first; nothing else
+    does."""
+    groups = data.draw(portions(TWICE))
+    world, other = World(planner), World(planner)
+    try:
+        state = world.play(groups)
+        [first] = {alias for key, alias in state["aliases"] if key == "campaign"} - {"campaign"}
+        own = [one for one in TWICE if first.endswith(f":{one.provider_message_id}")]
+        rest = [one for one in TWICE if one not in own]
+        assert state == other.play([own, rest])
+    finally:
+        world.ledger.close()
+        other.ledger.close()
 
 
 def test_a_key_used_for_two_texts_does_not_make_them_one(planner: Planner) -> None:

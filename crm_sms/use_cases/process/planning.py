@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from crm_sms.ledger import mirror
 from crm_sms.ledger.matched import store_matches
+from crm_sms.ledger.planned import withdraw_unseen
 from crm_sms.mapping.facts import ReplyTask, TextFacts
 from crm_sms.matching import Excerpt, Match, match_texts, touched
 from crm_sms.messages import Message
@@ -59,9 +60,9 @@ def plan_batch(
     put_followers_back(ledger, connection, texts, _moved(chosen, known), places, now)
     desk = Desk(planner, known, _owners(planner, connection, known))
     desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
-    for text in texts:
+    for text in _placed(desk, connection, texts, chosen):
         _plan_text(desk, text, chosen[text.message.key], talks.get(text.message.key))
-    plan_roll_ups(ledger, desk, connection, concerned)
+    plan_roll_ups(desk, connection, concerned)
     plan_opt_outs(ledger, desk, connection, texts)
     return desk.planned
 
@@ -83,12 +84,28 @@ def _owners(planner: Planner, connection: Connection, known: Excerpt) -> dict[st
     return mirror.owners_by_id(connection, planner.crm, {id for id in ids if id})
 
 
+def _placed(
+    desk: Desk, connection: Connection, texts: Sequence[LoadedText], chosen: Mapping[str, Match]
+) -> list[LoadedText]:
+    """Those that have a place in the CRM: a person, or a record from when they had one."""
+    message = desk.planner.mapping.message
+    nobody = {
+        (message.object, text.message.key, message.lane): None
+        for text in texts
+        if chosen[text.message.key].person_id not in desk.known.people
+    }
+    seen = withdraw_unseen(connection, desk.planner.crm, nobody)
+    return [
+        text
+        for text in texts
+        if (place := (message.object, text.message.key, message.lane)) in seen
+        or place not in nobody
+    ]
+
+
 def _plan_text(desk: Desk, text: LoadedText, match: Match, talk: Conversation | None) -> None:
-    """The text's own record, its timeline entry, and its task if it opened a conversation; a text
-    without a person has no place in the CRM yet."""
+    """The text's own record, its timeline entry, and its task if it opened a conversation."""
     person = desk.known.people.get(match.person_id or "")
-    if person is None:
-        return
     task = None
     if talk and talk.task_key == task_key(text.message.key):
         task = ReplyTask(talk.task_key, due_date(text.message, desk.planner.tasks))
@@ -96,7 +113,7 @@ def _plan_text(desk: Desk, text: LoadedText, match: Match, talk: Conversation | 
     desk.lay(text.id, plan_text(desk.planner.mapping, desk.planner.crm, facts, task))
 
 
-def _facts(desk: Desk, message: Message, person: Person, match: Match) -> TextFacts:
+def _facts(desk: Desk, message: Message, person: Person | None, match: Match) -> TextFacts:
     opportunity = desk.known.opportunity(match)
     owner = acting_owner(person, opportunity, desk.owners, desk.planner.tasks.fallback_owner)
     answered = message.replied_at is not None

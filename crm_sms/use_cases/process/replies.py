@@ -90,7 +90,7 @@ def _taken_back(
         if (text := mine.get(talk.task_key))
         and not (text.id in worthy and chosen[text.message.key].person_id == talk.person_id)
     }
-    ended, others = conversations.take_back(processing.ledger, connection, planner.crm, opened)
+    ended, others = conversations.take_back(connection, planner.crm, opened)
     for key, match in chosen.items():
         if match.conversation_id in ended:
             chosen[key] = replace(match, conversation_id=None)

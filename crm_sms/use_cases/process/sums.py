@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from crm_sms.ledger import Ledger
 from crm_sms.ledger.matched import roll_ups
 from crm_sms.ledger.planned import withdraw_unseen
 from crm_sms.mapping.facts import RollUp
@@ -17,7 +16,7 @@ from crm_sms.use_cases.process.desk import Desk
 _NOTHING = RollUp()
 
 
-def plan_roll_ups(ledger: Ledger, desk: Desk, connection: Connection, touched: Touched) -> None:
+def plan_roll_ups(desk: Desk, connection: Connection, touched: Touched) -> None:
     """The sums of these people and opportunities, as far as the mirror knows them.
 
     Those of somebody who lost their only text go back to nothing, unless no CRM has seen them: then
@@ -29,8 +28,12 @@ def plan_roll_ups(ledger: Ledger, desk: Desk, connection: Connection, touched: T
             desk.lay(message_id, plan)
         else:
             emptied.append((message_id, plan))
-    records = [record for _, plan in emptied for record in plan.records]
-    seen = withdraw_unseen(ledger, connection, desk.planner.crm, records)
+    fields = {
+        (record.object, record.key, record.lane): record.fields.keys()
+        for _, plan in emptied
+        for record in plan.records
+    }
+    seen = withdraw_unseen(connection, desk.planner.crm, fields)
     for message_id, plan in emptied:
         if any((record.object, record.key, record.lane) in seen for record in plan.records):
             desk.lay(message_id, plan)
