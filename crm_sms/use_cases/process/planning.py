@@ -88,19 +88,15 @@ def _placed(
     desk: Desk, connection: Connection, texts: Sequence[LoadedText], chosen: Mapping[str, Match]
 ) -> list[LoadedText]:
     """Those that have a place in the CRM: a person, or a record from when they had one."""
-    message = desk.planner.mapping.message
-    nobody = {
-        (message.object, text.message.key, message.lane): None
+    message, people = desk.planner.mapping.message, desk.known.people
+    placed = [text for text in texts if chosen[text.message.key].person_id in people]
+    others = {
+        (message.object, text.message.key, message.lane): text
         for text in texts
-        if chosen[text.message.key].person_id not in desk.known.people
+        if text.stored and chosen[text.message.key].person_id not in people
     }
-    seen = withdraw_unseen(connection, desk.planner.crm, nobody)
-    return [
-        text
-        for text in texts
-        if (place := (message.object, text.message.key, message.lane)) in seen
-        or place not in nobody
-    ]
+    seen = withdraw_unseen(connection, desk.planner.crm, dict.fromkeys(others))
+    return placed + [text for place, text in others.items() if place in seen]
 
 
 def _plan_text(desk: Desk, text: LoadedText, match: Match, talk: Conversation | None) -> None:

@@ -75,7 +75,8 @@ def _one_batch(processing: Processing, portion: Portion, report: ProcessReport) 
         for planner in processing.planners:
             planned = plan_batch(processing, planner, connection, texts, places, now)
             ids = [text.id for text in texts]
-            withdraw_unwanted(connection, planner.crm, ids, planned.places)
+            stored = [text.id for text in texts if text.stored]
+            withdraw_unwanted(connection, planner.crm, stored, planned.places)
             report.records += outbox.put(
                 ledger, connection, planned.wanted, now, planner.windows, holds
             )
