@@ -104,9 +104,7 @@ class LoadedText:
 
     @property
     def is_new_to_thread(self) -> bool:
-        """Whether its entry, or its thread, is not the stored one."""
-        before, now = self.stored, self.entry
-        return before is None or (before.thread, replace(before.entry, key=now.key)) != (
-            self.thread,
-            now,
-        )
+        """Whether its entry, or its thread, is not the stored one. Its key counts: it decides which
+        of two texts of one instant is the last."""
+        before = self.stored
+        return before is None or (before.thread, before.entry) != (self.thread, self.entry)
