@@ -118,7 +118,7 @@ def _latest(by: str, which: Any, value: Any) -> Select[Any]:
     """One value of each one's latest text among `which`."""
     whose = matches.c[by]
     place = func.row_number().over(
-        partition_by=whose, order_by=(messages.c.occurred_at.desc(), messages.c.key.desc())
+        partition_by=whose, order_by=(messages.c.occurred_at.desc(), messages.c.tie.desc())
     )
     ranked = (
         select(whose.label("whose"), value.label("value"), place.label("place"))

@@ -127,6 +127,7 @@ messages = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("key", String, nullable=False, unique=True),
+    Column("tie", String, nullable=False),
     Column("thread", String, index=True),
     Column("direction", String, nullable=False),
     Column("status", String, nullable=False),
@@ -141,7 +142,8 @@ messages = Table(
     Column("response_seconds", Integer),
     Column("verified", Boolean, nullable=False, server_default=true()),
 )
-"""One row per text, folded from its events. `thread` digests our address with the person's."""
+"""One row per text, folded from its events. `thread` digests our address with the person's, `tie`
+decides the order of texts of one instant."""
 
 message_data = Table(
     "message_data",

@@ -28,6 +28,7 @@ class StoredText:
 
     id: int
     key: str
+    tie: str
     thread: str | None
     direction: Direction
     occurred_at: datetime
@@ -38,12 +39,13 @@ class StoredText:
     @property
     def entry(self) -> ThreadEntry:
         """The text as an entry of its thread."""
-        return ThreadEntry.of(self.key, self.direction, self.occurred_at, self.status)
+        return ThreadEntry.of(self.key, self.tie, self.direction, self.occurred_at, self.status)
 
 
 _STORED = (
     messages.c.id,
     messages.c.key,
+    messages.c.tie,
     messages.c.thread,
     messages.c.direction,
     messages.c.occurred_at,
@@ -63,7 +65,9 @@ _NEW = messages.insert().returning(messages.c.id, messages.c.key)
 
 
 def _stored(row: Any) -> StoredText:
-    return StoredText(row[0], row[1], row[2], Direction(row[3]), row[4], Status(row[5]), *row[6:])
+    return StoredText(
+        row[0], row[1], row[2], row[3], Direction(row[4]), row[5], Status(row[6]), *row[7:]
+    )
 
 
 def owners_of(connection: Connection, aliases: Collection[str]) -> dict[str, int]:
@@ -121,6 +125,7 @@ def store(
 def _message_row(thread: str | None, message: Message) -> dict[str, Any]:
     return {
         "key": message.key,
+        "tie": message.tie,
         "thread": thread,
         "direction": message.direction,
         "status": message.status,

@@ -58,7 +58,7 @@ def match_texts(
     Earlier texts are matched first, as later ones rest on them.
     """
     chosen: dict[str, Match] = {}
-    for id, text in sorted(texts.items(), key=lambda one: (one[1].occurred_at, one[1].key)):
+    for id, text in sorted(texts.items(), key=lambda one: (one[1].occurred_at, one[1].tie)):
         last = before.get(text.key) or ""
         last_match = chosen.get(last) or known.before.get(last)
         last_texted = known.people.get((last_match and last_match.person_id) or "")

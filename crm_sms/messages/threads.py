@@ -20,17 +20,21 @@ _NEVER_ARRIVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ThreadEntry:
-    """One text of a thread; `key` is the message's. `missed` says that it never reached a phone."""
+    """One text of a thread; `key` and `tie` are the message's. `missed` says that it never reached
+    a phone."""
 
     key: str
+    tie: str
     direction: Direction
     occurred_at: datetime
     missed: bool = False
 
     @staticmethod
-    def of(key: str, direction: Direction, occurred_at: datetime, status: Status) -> ThreadEntry:
+    def of(
+        key: str, tie: str, direction: Direction, occurred_at: datetime, status: Status
+    ) -> ThreadEntry:
         """The entry of a text where it stands now."""
-        return ThreadEntry(key, direction, occurred_at, status in _NEVER_ARRIVED)
+        return ThreadEntry(key, tie, direction, occurred_at, status in _NEVER_ARRIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def places(thread: Iterable[ThreadEntry]) -> dict[str, Place]:
     A reply answers the last text of ours strictly before it that may have reached the phone, if
     that is at most ANSWERS_WITHIN old. Of texts at one instant (providers' times are often whole
     seconds) replies come first, as an automatic answer is likelier than a person who needs no time;
-    then the key decides.
+    then the tie decides.
     """
     found: dict[str, Place] = {}
     last: ThreadEntry | None = None
@@ -81,4 +85,4 @@ def _answer(found: dict[str, Place], asked: ThreadEntry, reply: ThreadEntry) -> 
 
 
 def _order(entry: ThreadEntry) -> tuple[datetime, bool, str]:
-    return (entry.occurred_at, entry.direction is Direction.OUTBOUND, entry.key)
+    return (entry.occurred_at, entry.direction is Direction.OUTBOUND, entry.tie)

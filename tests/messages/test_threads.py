@@ -21,16 +21,17 @@ def at(seconds: float) -> datetime:
 
 
 def text(key: str, seconds: float, status: Status = Status.SENT) -> ThreadEntry:
-    return ThreadEntry.of(key, Direction.OUTBOUND, at(seconds), status)
+    return ThreadEntry.of(key, key, Direction.OUTBOUND, at(seconds), status)
 
 
 def reply(key: str, seconds: float) -> ThreadEntry:
-    return ThreadEntry.of(key, Direction.INBOUND, at(seconds), Status.RECEIVED)
+    return ThreadEntry.of(key, key, Direction.INBOUND, at(seconds), Status.RECEIVED)
 
 
 ENTRIES = st.lists(
     st.builds(
         ThreadEntry.of,
+        st.uuids().map(str),
         st.uuids().map(str),
         st.sampled_from(Direction),
         st.integers(0, 12).map(lambda days: NOON + timedelta(days=days)),
@@ -61,10 +62,10 @@ def before(entry: ThreadEntry, thread: list[ThreadEntry]) -> list[ThreadEntry]:
         and (
             other.occurred_at < entry.occurred_at
             if inbound
-            else (other.occurred_at, other.key) < (entry.occurred_at, entry.key)
+            else (other.occurred_at, other.tie) < (entry.occurred_at, entry.tie)
         )
     ]
-    return sorted(earlier, key=lambda other: (other.occurred_at, other.key), reverse=True)
+    return sorted(earlier, key=lambda other: (other.occurred_at, other.tie), reverse=True)
 
 
 @given(ENTRIES)
@@ -86,7 +87,7 @@ def test_a_reply_answers_the_last_text_that_may_have_arrived(thread: list[Thread
     to a text has a response time, and the text has the same."""
     found = places(thread)
     expected: dict[str, Place] = {}
-    for entry in sorted(thread, key=lambda one: (one.occurred_at, one.key)):
+    for entry in sorted(thread, key=lambda one: (one.occurred_at, one.tie)):
         asked = [other for other in before(entry, thread) if not other.missed]
         if entry.direction is Direction.OUTBOUND or not asked or asked[0].key in expected:
             continue
@@ -164,8 +165,8 @@ def test_a_text_of_the_same_instant_is_not_answered() -> None:
     assert places([reply("r", 0), text("t", 0)]) == {"r": Place(), "t": Place()}
 
 
-def test_texts_of_one_instant_go_by_key() -> None:
-    """Of two texts at one instant the greater key is the last."""
+def test_texts_of_one_instant_go_by_their_tie() -> None:
+    """Of two texts at one instant the greater tie is the last."""
     assert places([text("b", 0), text("a", 0), reply("r", 1)])["r"].before == "b"
 
 

@@ -853,13 +853,15 @@ def test_a_reply_leaves_a_text_that_turns_out_to_be_of_another_thread(desk: Desk
     assert desk.wanted("SMS_Message__c")[key("R")]["Response_Seconds__c"] is None
 
 
-def test_a_reply_leaves_a_text_of_the_same_instant_whose_key_is_learnt_late(desk: Desk) -> None:
-    """The greater key is the last: with the key that it has now."""
+def test_a_key_learnt_late_does_not_change_which_of_two_texts_of_one_instant_is_the_last(
+    desk: Desk,
+) -> None:
+    """The provider's id decides: the key that a text keeps depends on when a CRM was written."""
     desk.mirror(person("ann", JANE))
     desk.process(fact("O1", 1), fact("O2", 1), reply("R", 5))
     assert answered(desk) == {key("O1"): None, key("O2"): 240, key("R"): 240}
     desk.process(fact("O2", 1, status=Status.DELIVERED, message_key="k1"))
-    assert answered(desk) == {key("O1"): 240, "k1": None, key("R"): 240}
+    assert answered(desk) == {key("O1"): None, "k1": 240, key("R"): 240}
 
 
 def test_a_person_who_loses_a_text_that_was_two_is_counted_anew(desk: Desk) -> None:

@@ -384,6 +384,61 @@ def test_what_was_written_in_between_does_not_change_what_a_crm_ends_with(
         in_portions.ledger.close()
 
 
+def written(world: World, groups: Sequence[Sequence[Event]]) -> dict[str, Any]:
+    """What a CRM says when each group was written before the next one came."""
+    for group in groups:
+        world.play([group])
+        world.deliver()
+    told = world.told()
+    world.ledger.close()
+    return told
+
+
+AT_ONE_INSTANT = {
+    "a person comes from a text whose key is learnt late": (
+        [
+            fact("SM0", "SM0", 0, theirs=SHARED, status=Status.DELIVERED),
+            fact(
+                "SM2",
+                "SM2",
+                3,
+                theirs=SHARED,
+                status=Status.SENT,
+                metadata=Metadata(person_id="P3"),
+            ),
+        ],
+        fact("SM2:k", "SM2", 0, theirs=SHARED, status=Status.FAILED, message_key="k"),
+    ),
+    "a person goes to a text whose key is learnt late": (
+        [
+            fact("SM1", "SM1", 1, theirs=SHARED, status=Status.SENT),
+            fact(
+                "SM1:failed",
+                "SM1",
+                2,
+                theirs=SHARED,
+                status=Status.FAILED,
+                metadata=Metadata(person_id="P1"),
+            ),
+            fact("SM2", "SM2", 1, theirs=SHARED, status=Status.UNDELIVERED),
+        ],
+        fact("SM2:k", "SM2", 1, theirs=SHARED, status=Status.UNDELIVERED, message_key="k"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_ONE_INSTANT)
+def test_texts_of_one_instant_keep_their_order_whatever_key_was_written(
+    name: str, planner: Planner
+) -> None:
+    """A text that was written under the provider's id keeps that key; one that was not takes ours.
+    Neither has a part in who was texted first."""
+    first, late = AT_ONE_INSTANT[name]
+    at_once = written(World(planner), [[*first, late]])
+    assert written(World(planner), [first, [late]]) == at_once
+    assert at_once["texts"]
+
+
 # ── Keys ─────────────────────────────────────────────────────────────────────────────────────────
 
 TWICE = tuple(

@@ -100,11 +100,10 @@ class LoadedText:
     def entry(self) -> ThreadEntry:
         """The text as an entry of its thread."""
         now = self.message
-        return ThreadEntry.of(now.key, now.direction, now.occurred_at, now.status)
+        return ThreadEntry.of(now.key, now.tie, now.direction, now.occurred_at, now.status)
 
     @property
     def is_new_to_thread(self) -> bool:
-        """Whether its entry, or its thread, is not the stored one. Its key counts: it decides which
-        of two texts of one instant is the last."""
+        """Whether its entry, or its thread, is not the stored one."""
         before = self.stored
         return before is None or (before.thread, before.entry) != (self.thread, self.entry)

@@ -96,6 +96,7 @@ def upgrade() -> None:
         "messages",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
+        sa.Column("tie", sa.String(), nullable=False),
         sa.Column("thread", sa.String(), nullable=True),
         sa.Column("direction", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
