@@ -1,0 +1,51 @@
+"""People into the mirror, and the texts and opt-outs that what is new of them concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from crm_sms.ledger import inbox
+from crm_sms.ledger.mirror_pages import Learnt, meant_for, store_people, waiting_for
+from crm_sms.records import Person
+from crm_sms.use_cases.sync_people.opt_outs import opt_out_again
+from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
+
+
+def store_people_page(
+    syncing: Syncing,
+    report: SyncReport,
+    connection: Connection,
+    people: Sequence[Person],
+    now: datetime,
+) -> int:
+    """How many of these people are new or not as they were; whoever brings them, at most a slice
+    at a time."""
+    ledger, crm = syncing.ledger, syncing.planner.crm
+    # Excludes processors: see the shared lock in process.
+    ledger.lock(connection, ["mirror"])
+    learnt = store_people(ledger, connection, crm, people, syncing.region)
+    _match_again(syncing, report, connection, people, learnt, now)
+    opt_out_again(syncing, report, connection, learnt, now)
+    return learnt.changed
+
+
+def _match_again(
+    syncing: Syncing,
+    report: SyncReport,
+    connection: Connection,
+    found: Sequence[Person],
+    learnt: Learnt,
+    now: datetime,
+) -> None:
+    """Texts that waited for a number, or were meant for somebody unknown, are looked at again; so
+    are those of a number that fewer people share now."""
+    crm = syncing.planner.crm
+    waiting = set(meant_for(connection, crm, [one.id for one in found if not one.deleted]))
+    numbers = {number for held in learnt.numbers.values() for number in held}.union(learnt.lost)
+    if numbers:
+        waiting |= set(waiting_for(connection, crm, numbers))
+    inbox.put_back(syncing.ledger, connection, waiting, now)
+    report.rematched += len(waiting)

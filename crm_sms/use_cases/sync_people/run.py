@@ -1,0 +1,83 @@
+"""One run: every part of the mirror, as far as the CRM's reserve of calls allows."""
+
+from __future__ import annotations
+
+from crm_sms.delivery.windows import is_reserved
+from crm_sms.errors import AccessRefused, QuotaEnded
+from crm_sms.ledger.left_out import left_out
+from crm_sms.ledger.mirror_pages import put_pulled
+from crm_sms.ledger.portion import Portion
+from crm_sms.ledger.throttles import usage_at
+from crm_sms.records import Pull
+from crm_sms.use_cases.descriptions import described
+from crm_sms.use_cases.mapping_check import mapping_problems
+from crm_sms.use_cases.sync_people.pages import keep_usage, slices, store_page
+from crm_sms.use_cases.sync_people.pulls import pulls
+from crm_sms.use_cases.sync_people.words import Progress, Syncing, SyncReport
+
+
+def sync_people(
+    syncing: Syncing, *, progress: Progress = lambda part, done, total: None
+) -> SyncReport:
+    """Pull what changed since the last time, page by page.
+
+    Safe to run at any moment, twice at once, or after a kill: every page moves the watermark in its
+    own commit, and a page that comes again changes nothing. Raises what `Crm.pull` raises, and
+    QuotaEnded when only the calls are left that are kept for opt-outs; the pages before are kept.
+    But where our user was let in and only some parts are refused to it, the others are pulled, and
+    the report says which failed.
+    """
+    _keep_reserve(syncing)
+    before = syncing.crm.calls
+    ledger, crm, planner = syncing.ledger, syncing.crm, syncing.planner
+    problems = mapping_problems(ledger, crm, planner.crm, planner.mapping, syncing.clock())
+    report = SyncReport(mapping=problems)
+    refused: list[str] = []
+    for name, pull in pulls(syncing):
+        try:
+            _pull(syncing, report, name, pull, progress)
+        except AccessRefused as error:
+            if not report.rows:  # then it is our user that is refused, and the rest would be too
+                raise
+            refused.append(f"{name}: {error}")
+    _look_for_fields(syncing)
+    report.failed = "; ".join(refused)
+    report.calls = syncing.crm.calls - before
+    return report
+
+
+def _keep_reserve(syncing: Syncing) -> None:
+    crm = syncing.planner.crm
+    with syncing.ledger.read() as connection:
+        usage = usage_at(connection, crm, syncing.clock())
+    if usage and is_reserved(syncing.reserve, usage):
+        raise QuotaEnded(
+            f"{usage.used} of {usage.limit} calls to {crm} are used, and the rest is kept for "
+            "opt-outs (windows.opt_out_quota): people are pulled again when calls have come back; "
+            "if this happens often, raise worker.sync_s or the windows, or buy calls"
+        )
+
+
+def _look_for_fields(syncing: Syncing) -> None:
+    """Where records went without a field, see whether the CRM has it by now, also while nothing
+    waits to be written; `process` fills it then."""
+    ledger, crm = syncing.ledger, syncing.planner.crm
+    with ledger.read() as connection:
+        objects = left_out(connection, crm).keys()
+    if objects:
+        described(ledger, crm, syncing.crm, objects, syncing.clock())
+
+
+def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress: Progress) -> None:
+    done, changed, portion = 0, 0, Portion()
+    for page in syncing.crm.pull(pull):
+        for rows in slices(page, portion):
+            changed += store_page(syncing, report, name, pull, rows, portion)
+            done += len(rows)
+            progress(name, done, page.total)
+        _keep_reserve(syncing)
+    report.rows[name] = changed
+    with syncing.ledger.write("sync.watermark") as connection:
+        put_pulled(connection, syncing.planner.crm, name, syncing.clock())
+        keep_usage(syncing, connection)
+    _keep_reserve(syncing)
