@@ -9,6 +9,7 @@ from datetime import datetime
 
 from crm_sms.errors import Unreadable
 from crm_sms.events import Direction, Event, EventKind, Status
+from crm_sms.phone import Address
 from crm_sms_twilio.values import parse_cost, parse_count, parse_instant
 from crm_sms_twilio.webhooks import PROVIDER, address, digest
 from crm_sms_twilio.words import INBOUND_STATUSES, error_of, status_of
@@ -38,6 +39,9 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 _MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+_SPOILT = re.compile(r"[0-9]{9,}|[0-9]([.,][0-9]+)?[eE]\+[0-9]{2}")
+"""A number as spreadsheets show it. Twilio writes numbers with a plus, short codes have up to eight
+digits, and names have a letter and no point."""
 _SEPARATORS = re.compile(r"[\s_]+")
 
 
@@ -69,8 +73,8 @@ def snapshot(row: Mapping[str, str], accounts: Sequence[str], received_at: datet
         provider_status=word or None,
         error_code=code,
         error_class=error_class,
-        sender=address(row.get("from")),
-        recipient=address(row.get("to")),
+        sender=_end(row, "from"),
+        recipient=_end(row, "to"),
         body=row.get("body"),
         media_count=parse_count(row.get("media")),
         segments=parse_count(row.get("segments")) or None,  # 0 until a sender is chosen
@@ -126,6 +130,18 @@ def _account(row: Mapping[str, str], accounts: Sequence[str]) -> str:
     if len(accounts) == 1:
         return accounts[0]
     raise Unreadable("it has no AccountSid and several accounts are configured; export that too")
+
+
+def _end(row: Mapping[str, str], column: str) -> Address | None:
+    """A number that lost its plus or its last digits is nobody's: an opt-out from it would be kept,
+    and stop nothing."""
+    value = row.get(column)
+    if value and _SPOILT.fullmatch(value):
+        raise Unreadable(
+            f"its {column.title()} is not a number as Twilio writes it, +12025550123; "
+            "give the file as Twilio exported it, not as a spreadsheet saved it"
+        )
+    return address(value)
 
 
 def _content(event: Event) -> str:
