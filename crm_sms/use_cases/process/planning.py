@@ -37,7 +37,7 @@ def plan_batch(
     ledger, crm = processing.ledger, planner.crm
     meant = {text.id: planner.meant(text.message) for text in texts}
     given = {message.metadata.person_id for message in meant.values()}
-    known = excerpt(ledger, connection, crm, texts, given, places)
+    known = excerpt(ledger, connection, planner, texts, given, places)
     chosen = match_texts(
         crm,
         meant,
@@ -58,10 +58,11 @@ def plan_batch(
     talks = talks_of(processing, planner, connection, texts, chosen)
     store_matches(ledger, connection, list(chosen.values()))
     put_followers_back(ledger, connection, texts, _moved(chosen, known), places, now)
-    desk = Desk(planner, known, _owners(planner, connection, known))
+    desk = Desk(planner, known, acting(planner, connection, known))
     desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
     for text in _placed(desk, connection, texts, chosen):
-        _plan_text(desk, text, chosen[text.message.key], talks.get(text.message.key))
+        key = text.message.key
+        plan_one(desk, text.id, text.message, chosen[key], talks.get(key))
     plan_roll_ups(desk, connection, concerned)
     plan_opt_outs(ledger, desk, connection, texts)
     return desk.planned
@@ -77,7 +78,8 @@ def _moved(chosen: Mapping[str, Match], known: Excerpt) -> set[int]:
     }
 
 
-def _owners(planner: Planner, connection: Connection, known: Excerpt) -> dict[str, Owner]:
+def acting(planner: Planner, connection: Connection, known: Excerpt) -> dict[str, Owner]:
+    """Everybody who may have to act, by id."""
     ids = {person.owner_id for person in known.people.values()}
     ids |= {opportunity.owner_id for opportunity in known.pipeline.opportunities.values()}
     ids.add(planner.tasks.fallback_owner)
@@ -99,18 +101,20 @@ def _placed(
     return placed + [text for place, text in others.items() if place in seen]
 
 
-def _plan_text(desk: Desk, text: LoadedText, match: Match, talk: Conversation | None) -> None:
-    """The text's own record, its timeline entry, and its task if it opened a conversation."""
+def plan_one(
+    desk: Desk, message_id: int, message: Message, match: Match, talk: Conversation | None
+) -> None:
+    """A text's own record, its timeline entry, and its task if it opened a conversation."""
     person = desk.known.people.get(match.person_id or "")
     task = None
-    if talk and talk.task_key == task_key(text.message.key):
-        task = ReplyTask(talk.task_key, due_date(text.message, desk.planner.tasks))
-    facts = _facts(desk, text.message, person, match)
-    desk.lay(text.id, plan_text(desk.planner.mapping, desk.planner.crm, facts, task))
+    if talk and talk.task_key == task_key(message.key):
+        task = ReplyTask(talk.task_key, due_date(message, desk.planner.tasks))
+    facts = _facts(desk, message, person, match)
+    desk.lay(message_id, plan_text(desk.planner.mapping, desk.planner.crm, facts, task))
 
 
 def _facts(desk: Desk, message: Message, person: Person | None, match: Match) -> TextFacts:
     opportunity = desk.known.opportunity(match)
     owner = acting_owner(person, opportunity, desk.owners, desk.planner.tasks.fallback_owner)
     answered = message.replied_at is not None
-    return TextFacts(message, person, owner, opportunity, answered)
+    return TextFacts(message, person, owner, opportunity, answered, match.opportunity_rule)
