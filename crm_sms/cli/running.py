@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crm_sms.cli.installation import installation, wake
+from crm_sms.cli.rehearsal import rehearsal
 from crm_sms.cli.screen import FAILED, PARKED, AsJson, answer, bars, complain, counted
 
 if TYPE_CHECKING:
@@ -55,9 +56,28 @@ def process(ctx: typer.Context, as_json: AsJson = False) -> None:
     report(done, as_json)
 
 
-def deliver(ctx: typer.Context, as_json: AsJson = False) -> None:
+def deliver(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what all that waits would write; write nothing.")
+    ] = False,
+    show_records: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="In a dry run, show N records of each object with their values.",
+        ),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
     """Write what is due to the CRMs. Records whose window has not ended yet keep waiting."""
+    if show_records and not dry_run:
+        raise typer.BadParameter("--show-records goes with --dry-run")
     with installation(ctx) as app:
+        if dry_run:
+            rehearsal(app, as_json, show_records)
+            return
         done = _once(app, "deliver")
     report(done, as_json)
 
