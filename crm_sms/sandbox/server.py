@@ -14,14 +14,17 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_sms.sandbox import clock as clocks
 from crm_sms.sandbox import first_page
@@ -75,9 +78,31 @@ def build(clock: FileClock, *, bare: bool = False) -> Starlette:
         *twilios.routes(twilio),
         *salesforce.routes(),
     ]
-    app = Starlette(routes=routes, lifespan=lambda _app: _delivering(clock, twilio))
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(_Dated, clock=clock)],
+        lifespan=lambda _app: _delivering(clock, twilio),
+    )
     app.state.salesforce, app.state.twilio = salesforce, twilio
     return app
+
+
+class _Dated:
+    """Answers with the Date of the sandbox's clock, as vendors do with theirs."""
+
+    def __init__(self, app: ASGIApp, clock: FileClock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                with contextlib.suppress(ValueError):  # a clock file without an instant in it
+                    date = format_datetime(self._clock.now(), usegmt=True)
+                    MutableHeaders(scope=message)["Date"] = date
+            await send(message)
+
+        await self._app(scope, receive, dated)
 
 
 @contextlib.asynccontextmanager
@@ -187,7 +212,9 @@ def _url_of(listener: socket.socket) -> str:
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none")
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="on", ws="none", date_header=False
+    )
 
 
 class _InThread(uvicorn.Server):

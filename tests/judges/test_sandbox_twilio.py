@@ -31,7 +31,12 @@ pytestmark = pytest.mark.judges
 TO, FROM = "+12025550123", "+12025550100"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ROOT = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
-PATHS = re.compile(r"/Accounts/\{(AccountSid|Sid)\}(/Messages(/\{Sid\})?)?\.json$")
+PATHS = re.compile(
+    r"/Accounts/\{(AccountSid|Sid)\}(/(Messages|IncomingPhoneNumbers)(/\{Sid\})?)?\.json$"
+)
+NUMBER = "api.v2010.account.incoming_phone_number"
+SERVICE, POOLED = "messaging.v1.service", "messaging.v1.service.phone_number"
+SERVICES = re.compile(r"/v1/Services(/\{Sid\}|/\{ServiceSid\}/PhoneNumbers)?$")
 MESSAGE = "api.v2010.account.message"
 
 Judge = Callable[..., None]
@@ -47,16 +52,32 @@ def document(shared: Path) -> dict[str, Any]:
     path = shared / "data/twilio/twilio_api_v2010.json"
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     document["paths"] = {p: item for p, item in document["paths"].items() if PATHS.search(p)}
-    message = document["components"]["schemas"][MESSAGE]
-    message["additionalProperties"] = False
-    message["required"] = sorted(message["properties"])
+    _make_strict(document, MESSAGE, NUMBER)
     return document
+
+
+def _make_strict(document: dict[str, Any], *names: str) -> None:
+    for name in names:
+        schema = document["components"]["schemas"][name]
+        schema["additionalProperties"] = False
+        schema["required"] = sorted(schema["properties"])
 
 
 @pytest.fixture(scope="module")
 def api(document: dict[str, Any]) -> OpenAPI:
     """The document as a judge."""
+    assert len(document["paths"]) == 5
+    return OpenAPI.from_dict(document)
+
+
+@pytest.fixture(scope="module")
+def services_api(shared: Path) -> OpenAPI:
+    """The OpenAPI of Messaging Services, cut and made strict in the same way."""
+    path = shared / "data/twilio/twilio_messaging_v1.json"
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    document["paths"] = {p: item for p, item in document["paths"].items() if SERVICES.search(p)}
     assert len(document["paths"]) == 3
+    _make_strict(document, SERVICE, POOLED)
     return OpenAPI.from_dict(document)
 
 
@@ -82,6 +103,16 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def call(sandbox: Sandbox, api: OpenAPI) -> Iterator[Call]:
     """Calls the sandbox; fails unless the OpenAPI accepts both the request and the answer."""
+    yield from _judged_calls(sandbox, api, "https://api.twilio.com")
+
+
+@pytest.fixture
+def call_services(sandbox: Sandbox, services_api: OpenAPI) -> Iterator[Call]:
+    """The same for the host of Messaging Services."""
+    yield from _judged_calls(sandbox, services_api, "https://messaging.twilio.com")
+
+
+def _judged_calls(sandbox: Sandbox, api: OpenAPI, host: str) -> Iterator[Call]:
     account = sandbox.twilio.account
     with requests.Session() as session:
         session.auth = (account.sid, account.auth_token)
@@ -89,7 +120,7 @@ def call(sandbox: Sandbox, api: OpenAPI) -> Iterator[Call]:
         def judged(method: str, path: str, **arguments: Any) -> Any:
             answer = session.request(method, sandbox.url + path, timeout=10, **arguments)
             sent = answer.request
-            sent.url = "https://api.twilio.com" + path
+            sent.url = host + path
             api.validate_request(RequestsOpenAPIRequest(sent))
             api.validate_response(RequestsOpenAPIRequest(sent), RequestsOpenAPIResponse(answer))
             return answer.json()
@@ -149,6 +180,32 @@ def test_every_call(sandbox: Sandbox, call: Call) -> None:
     assert len(page["messages"]) == 2
     assert len(call("GET", page["next_page_uri"])["messages"]) == 1
     assert call("GET", f"{ROOT}.json")["sid"] == ACCOUNT_SID
+
+
+def test_numbers(sandbox: Sandbox, call: Call) -> None:
+    """Listed page by page, shown, and told where replies go."""
+    path = f"{ROOT}/IncomingPhoneNumbers.json"
+    page = call("GET", f"{path}?PageSize=2")
+    assert len(page["incoming_phone_numbers"]) == 2
+    assert len(call("GET", page["next_page_uri"])["incoming_phone_numbers"]) == 2
+    (number,) = call("GET", f"{path}?PhoneNumber=%2B12025550100")["incoming_phone_numbers"]
+    form = {"SmsUrl": "https://e.com/in#rc=3&rp=all", "SmsFallbackUrl": "https://e.com/in"}
+    set_ = call("POST", number["uri"], data=form)
+    assert (set_["sms_url"], set_["sms_fallback_url"]) == tuple(form.values())
+    assert call("GET", number["uri"])["sms_url"] == form["SmsUrl"]
+
+
+def test_services(sandbox: Sandbox, call_services: Call) -> None:
+    """Listed, shown, told where replies go; and the numbers of each."""
+    (service,) = call_services("GET", "/v1/Services?PageSize=1")["services"]
+    path = f"/v1/Services/{service['sid']}"
+    form = {"InboundRequestUrl": "https://e.com/in", "UseInboundWebhookOnNumber": "true"}
+    assert call_services("POST", path, data=form)["inbound_request_url"] == "https://e.com/in"
+    assert call_services("GET", path)["use_inbound_webhook_on_number"] is True
+    page = call_services("GET", f"{path}/PhoneNumbers?PageSize=1")
+    assert len(page["phone_numbers"]) == 1
+    following = page["meta"]["next_page_url"].removeprefix(sandbox.url)
+    assert len(call_services("GET", following)["phone_numbers"]) == 1
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))

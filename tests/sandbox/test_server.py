@@ -47,6 +47,17 @@ def test_each_sandbox_has_a_port_and_a_state_of_its_own(sandbox: Sandbox) -> Non
         assert not sandbox.twilio.texts
 
 
+def test_answers_have_the_date_of_the_clock(sandbox: Sandbox) -> None:
+    """Of every part, as a vendor's answers have its own; a clock that holds no time gives none."""
+    sandbox.clock.set(datetime(2027, 2, 3, 4, 5, 6, tzinfo=UTC))
+    for path in ("/", "/services/data/", "/2010-04-01/Accounts/AC1.json", "/nowhere"):
+        dates = requests.get(sandbox.url + path, timeout=5).raw.headers.getlist("Date")
+        assert dates == ["Wed, 03 Feb 2027 04:05:06 GMT"]
+    assert sandbox.clock.path is not None
+    sandbox.clock.path.write_text("noon")
+    assert "Date" not in requests.get(f"{sandbox.url}/_sandbox/nowhere", timeout=5).headers
+
+
 def test_the_port_is_free_again_afterwards() -> None:
     """When the block ends, nothing answers, and the thread is gone."""
     with running() as it:

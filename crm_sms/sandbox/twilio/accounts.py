@@ -33,12 +33,26 @@ def keyword_of(body: str) -> str | None:
 
 
 @dataclass(slots=True)
+class Hooks:
+    """Where replies to a sender are posted, and where when that fails; None is nowhere."""
+
+    inbound_url: str | None = None
+    fallback_url: str | None = None
+
+
+@dataclass(slots=True)
 class MessagingService:
-    """A pool of senders that share a list of opt-outs."""
+    """A pool of senders that share a list of opt-outs.
+
+    Without `hooks` of its own its replies go where those of the account go; with `defers` each of
+    its numbers says where.
+    """
 
     sid: str
     senders: tuple[str, ...]
     status_callback: str | None = None
+    hooks: Hooks | None = None
+    defers: bool = False
     link_domain: str = "sms.example.com"
 
     def sender_for(self, person: str) -> str:
@@ -48,7 +62,10 @@ class MessagingService:
 
 @dataclass(slots=True)
 class Account:
-    """What one account owns and where it wants to be called."""
+    """What one account owns and where it wants to be called.
+
+    `inbound_url` and `fallback_url` are those of every sender that has none of its own in `hooks`.
+    """
 
     sid: str
     auth_token: str
@@ -58,6 +75,7 @@ class Account:
     services: dict[str, MessagingService] = field(default_factory=dict)
     inbound_url: str | None = None
     fallback_url: str | None = None
+    hooks: dict[str, Hooks] = field(default_factory=dict)
     click_url: str | None = None
     click_format: str = "form"
     opted_out: set[tuple[str, str]] = field(default_factory=set)
@@ -69,6 +87,27 @@ class Account:
     def service_of(self, sender: str) -> MessagingService | None:
         """The service whose pool holds `sender`."""
         return next((s for s in self.services.values() if sender in s.senders), None)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Its phone numbers, those of its services included; short codes are none."""
+        pooled = (number for service in self.services.values() for number in service.senders)
+        return tuple(one for one in (*self.senders, *pooled) if one.startswith("+"))
+
+    def hooks_of(self, number: str) -> Hooks:
+        """What is set at the number itself."""
+        return self.hooks.get(number) or Hooks(self.inbound_url, self.fallback_url)
+
+    def hooks_of_service(self, service: MessagingService) -> Hooks:
+        """What is set at the service itself."""
+        return service.hooks or Hooks(self.inbound_url, self.fallback_url)
+
+    def called_for(self, sender: str) -> Hooks:
+        """Where replies to this sender go: its service decides, unless that leaves it to it."""
+        service = self.service_of(sender)
+        if service is None or service.defers:
+            return self.hooks_of(sender)
+        return self.hooks_of_service(service)
 
     def scope_of(self, sender: str) -> str:
         """What an opt-out of a text to `sender` covers: its whole service, or that number."""

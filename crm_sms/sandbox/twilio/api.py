@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope
 from starlette.types import Send as AsgiSend
 
+from crm_sms.sandbox.twilio import senders
 from crm_sms.sandbox.twilio.accounts import Account, authenticate
 from crm_sms.sandbox.twilio.errors import Refused
 from crm_sms.sandbox.twilio.faults import OF_THE_API
@@ -86,6 +87,41 @@ def _token_resource(twilio: Twilio, account: Account, name: str, token: str) -> 
     return common | {name: token, "url": "https://accounts.twilio.com/v1/AuthTokens"}
 
 
+async def _list_numbers(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    return 200, senders.list_numbers(account, request.query_params)
+
+
+async def _number(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    number = senders.number_of(account, request.path_params["sid"])
+    return 200, senders.number_resource(account, number)
+
+
+async def _update_number(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    number = senders.number_of(account, request.path_params["sid"])
+    senders.update_number(account, number, await _form(request))
+    return 200, senders.number_resource(account, number)
+
+
+async def _list_services(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    return 200, senders.list_services(account, str(request.base_url), request.query_params)
+
+
+async def _service(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    service = senders.service_of(account, request.path_params["sid"])
+    return 200, senders.service_resource(account, service, str(request.base_url))
+
+
+async def _update_service(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    service = senders.service_of(account, request.path_params["sid"])
+    senders.update_service(account, service, await _form(request))
+    return 200, senders.service_resource(account, service, str(request.base_url))
+
+
+async def _list_pool(_twilio: Twilio, account: Account, request: Request) -> Answer:
+    service = senders.service_of(account, request.path_params["sid"])
+    return 200, senders.list_pool(account, service, str(request.base_url), request.query_params)
+
+
 #: (method, path) → what answers it.
 API: dict[tuple[str, str], Handler] = {
     ("GET", "/2010-04-01/Accounts/{account_sid}/Messages.json"): _list,
@@ -93,6 +129,13 @@ API: dict[tuple[str, str], Handler] = {
     ("GET", "/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json"): _fetch,
     ("POST", "/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json"): _update,
     ("GET", "/2010-04-01/Accounts/{account_sid}.json"): _account,
+    ("GET", "/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers.json"): _list_numbers,
+    ("GET", "/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers/{sid}.json"): _number,
+    ("POST", "/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers/{sid}.json"): _update_number,
+    ("GET", "/v1/Services"): _list_services,
+    ("GET", "/v1/Services/{sid}"): _service,
+    ("POST", "/v1/Services/{sid}"): _update_service,
+    ("GET", "/v1/Services/{sid}/PhoneNumbers"): _list_pool,
     ("POST", "/v1/AuthTokens/Secondary"): _add_secondary,
     ("DELETE", "/v1/AuthTokens/Secondary"): _drop_secondary,
     ("POST", "/v1/AuthTokens/Promote"): _promote,

@@ -317,9 +317,10 @@ class Twilio:
             media=order.media,
         )
         self.texts[text.sid] = text
-        if account.inbound_url:
+        url = account.called_for(order.to).inbound_url
+        if url:
             params = inbound_params(text, keyword if order.advanced_opt_out else None)
-            self._enqueue("inbound", text, account.inbound_url, params, at)
+            self._enqueue("inbound", text, url, params, at)
         return text
 
     def _enqueue(
@@ -340,7 +341,7 @@ class Twilio:
         self.postman.add(self.rules.spoil(callback))
 
     def _fall_backs(self, attempts: Sequence[Attempt]) -> list[Callback]:
-        """Inbound texts whose URL failed, addressed to the fallback URL of their accounts."""
+        """Inbound texts whose URL failed, addressed to the fallback URL of their senders."""
         answered = {a.callback.sid for a in attempts if a.succeeded}
         failed = {
             a.callback.sid: a.callback
@@ -350,8 +351,12 @@ class Twilio:
         return [
             replace(callback, url=url, params=(*callback.params, *_why_fallen_back(callback)))
             for callback in failed.values()
-            if (url := self.accounts[callback.account].fallback_url)
+            if (url := self._fallback_url(callback))
         ]
+
+    def _fallback_url(self, callback: Callback) -> str | None:
+        sender = self.texts[callback.sid].to
+        return self.accounts[callback.account].called_for(sender).fallback_url
 
 
 def _why_fallen_back(callback: Callback) -> tuple[tuple[str, str], ...]:
