@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -63,7 +63,8 @@ class BuiltOnUse(Mapping[str, T], Generic[T, U]):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One installation, put together. Providers and CRMs go by their configured names.
+    """One installation, put together. Providers and CRMs go by their configured names; `compared`
+    are those that this process has held against its ledger.
 
     Whoever looks one up in `providers` or `crms` may get BadSettings or MissingExtra.
     """
@@ -74,6 +75,7 @@ class App:
     clock: Clock
     providers: Mapping[str, SmsProvider]
     crms: Mapping[str, Crm]
+    compared: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Close the ledger's connections."""
@@ -230,6 +232,7 @@ def _planner(app: App, name: str, mapping: CrmMapping) -> Planner:
         ),
         windows={lane: windows.of(lane) for lane in Lane},
         full_id=full_id(app, name),
+        account_fallback=settings.crms[name].account_fallback,
     )
 
 
@@ -275,7 +278,14 @@ def delivering(app: App, name: str) -> Delivery:
         clock=app.clock,
         worker=f"{socket.gethostname()}:{os.getpid()}",
         jitter=random.random,
+        texts=partial(_texts, app, name),
+        compared=app.compared,
     )
+
+
+def _texts(app: App, name: str) -> tuple[str, str]:
+    message = planner_in_use(app, name)[0].mapping.message
+    return message.object, message.key_field
 
 
 def syncing(app: App, name: str) -> Syncing:

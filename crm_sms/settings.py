@@ -36,6 +36,7 @@ _PLAIN = {
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "it must be a table"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "it must be a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "it must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "it must be true or false"),
     **dict.fromkeys(("string_type", "url_type"), "it must be a text"),
     "path_type": "it must be the path of a file",
     "too_short": "it must have at least {min_length} characters",
@@ -96,9 +97,14 @@ class ProviderSettings(_Table):
 
 
 class CrmSettings(ProviderSettings):
-    """One CRM. `mapping` is a file in mappings/ or a path; None: named like the adapter."""
+    """One CRM. `mapping` is a file in mappings/ or a path; None: named like the adapter.
+
+    With `account_fallback` a text of somebody without a role in an open opportunity belongs to the
+    only open one of their account.
+    """
 
     mapping: str | None = None
+    account_fallback: bool = False
 
 
 class TaskSettings(_Table):

@@ -167,6 +167,7 @@ def test_what_is_wrong_in_the_file_is_named(loaded: Load, toml: str, told: str) 
         ("WEB__PORT", "70000", "it must be at most 65535"),
         ("TASKS__FALLBACK_OWNER", "[1]", "it must be a text"),
         ("CLOCK", "[1]", "it must be the path of a file"),
+        ("CRMS__SALES__ACCOUNT_FALLBACK", "sometimes", "it must be true or false"),
     ],
 )
 def test_a_value_that_does_not_fit_is_told_in_plain_words(

@@ -265,6 +265,7 @@ roles = Table(
     metadata,
     Column("crm", String, primary_key=True),
     Column("id", String, primary_key=True),
+    Index(None, "crm", "account_id"),
     Column("opportunity_id", String, nullable=False),
     Column("person_id", String, nullable=False),
     Column("role", String),

@@ -13,13 +13,15 @@ from crm_sms.records import Opportunity, Owner, Person
 class TextFacts:
     """One text and whom it concerns in one CRM. `owner` is who acts: the person's owner, else the
     opportunity's, else the fallback; an inactive one is replaced by the fallback. `answered` is
-    set on a text that was replied to."""
+    set on a text that was replied to. `opportunity_rule` is how the opportunity was found, or why
+    there is none."""
 
     message: Message
     person: Person | None = None
     owner: Owner | None = None
     opportunity: Opportunity | None = None
     answered: bool = False
+    opportunity_rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ def _text(facts: TextFacts) -> dict[str, object]:
         "owner": facts.owner,
         "opportunity": facts.opportunity,
         "answered": facts.answered,
+        "opportunity_rule": facts.opportunity_rule,
     }
 
 

@@ -17,6 +17,7 @@ _TEXT: dict[str, Any] = {
     "owner": Owner,
     "opportunity": Opportunity,
     "answered": bool,
+    "opportunity_rule": str,
 }
 
 SCOPES: Mapping[str, Scope] = {

@@ -83,7 +83,8 @@ def _match(crm: str, id: int, text: Message, last_texted: Person | None, known: 
     if stored and stored.person_id == choice.person.id:
         return replace(stored, rule=choice.rule)
     roles, opportunities = known.pipeline.of(choice.person.id)
-    opportunity, rule = choose_opportunity(roles, opportunities)
+    on_account = known.pipeline.of_account(choice.person.account_id)
+    opportunity, rule = choose_opportunity(roles, opportunities, on_account)
     return Match(
         id,
         crm,

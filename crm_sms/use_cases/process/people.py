@@ -8,24 +8,26 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from crm_sms.ledger import Ledger, mirror
+from crm_sms.ledger.accounts import open_on_accounts
 from crm_sms.ledger.assignments import assigned
 from crm_sms.ledger.matched import matches_of
 from crm_sms.ledger.texts import owners_of
 from crm_sms.matching import Excerpt
 from crm_sms.use_cases.process.threads import Places
-from crm_sms.use_cases.process.words import LoadedText
+from crm_sms.use_cases.process.words import LoadedText, Planner
 
 
 def excerpt(
     ledger: Ledger,
     connection: Connection,
-    crm: str,
+    planner: Planner,
     texts: Sequence[LoadedText],
     given: Collection[str | None],
     places: Places,
 ) -> Excerpt:
     """Everybody whom one of these texts may concern, and what was matched before; `given` are the
     ids of those whom their senders meant."""
+    crm = planner.crm
     keys = {text.message.key for text in texts}
     befores = {places[key].before for key in keys if key in places}
     earlier = owners_of(connection, {key for key in befores if key} - keys)
@@ -40,14 +42,21 @@ def excerpt(
     wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
     pipeline = mirror.pipeline(connection, crm, people)
+    accounts = {person.account_id for person in people.values() if person.account_id}
+    on_account = open_on_accounts(connection, crm, accounts if planner.account_fallback else ())
     # A text keeps its opportunity, also when its person has no part in it any more.
-    kept = {match.opportunity_id for match in had if match.opportunity_id}
-    older = mirror.opportunities_by_id(connection, crm, kept - pipeline.opportunities.keys())
+    further = {match.opportunity_id for match in had if match.opportunity_id}
+    further |= {id for ids in on_account.values() for id in ids}
+    others = mirror.opportunities_by_id(connection, crm, further - pipeline.opportunities.keys())
     return Excerpt(
         people=people,
         holders=holders,
         assigned=by_hand,
-        pipeline=replace(pipeline, opportunities={**pipeline.opportunities, **older}),
+        pipeline=replace(
+            pipeline,
+            opportunities={**pipeline.opportunities, **others},
+            on_account=on_account,
+        ),
         matches=stored,
         before={key: stored[id] for key, id in earlier.items() if id in stored},
     )

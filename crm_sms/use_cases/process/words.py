@@ -20,13 +20,15 @@ from crm_sms.routing import TaskRules
 @dataclass(frozen=True, slots=True)
 class Planner:
     """How texts become records in one CRM; `crm` is its configured name, `full_id` see
-    `Crm.full_id`."""
+    `Crm.full_id`. With `account_fallback` the account says which opportunity a text belongs to
+    where no role does."""
 
     crm: str
     mapping: CrmMapping
     tasks: TaskRules
     windows: Mapping[Lane, timedelta]
     full_id: Callable[[str], str] = str
+    account_fallback: bool = False
 
     @property
     def digest(self) -> str:
