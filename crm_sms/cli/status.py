@@ -47,6 +47,10 @@ def _shown(found: Overview) -> Iterator[object]:
         hint = " (crm-sms doctor)" if listed.missed else ""
         missed = many(listed.missed, "text", "texts")
         yield f"{account}: listed {when}, callbacks of {missed} never came{hint}"
+    if found.unverified.last_at:
+        kept = many(found.unverified.callbacks, "callback", "callbacks")
+        last = _ago(found.unverified.last_at, found.at)
+        yield f"unverified: {kept} of the last day, the last {last} (crm-sms doctor)"
     for name, crm in found.crms.items():
         yield f"\n{name}"
         yield from _crm(crm, found.at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from crm_sms.events import EventKind, Status
 from crm_sms.ledger.notes import note, notes_of, put_note
@@ -102,3 +102,12 @@ def first_callback(connection: Connection, provider: str, account: str) -> datet
     )
     found: datetime | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def unverified_since(connection: Connection, since: datetime) -> tuple[int, datetime | None]:
+    """How many events that nobody signed were kept since then, and when the last of them came."""
+    query = select(func.count(), func.max(events.c.received_at)).where(
+        ~events.c.verified, events.c.received_at >= since
+    )
+    count, last = connection.execute(query).one()
+    return count, last

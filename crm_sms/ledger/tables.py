@@ -78,6 +78,13 @@ events = Table(
     Column("metadata", JSON),
     Column("verified", Boolean, nullable=False, server_default=true()),
     UniqueConstraint("provider", "account", "key"),
+    # Of those that nobody signed there are few or none, and somebody asks for them each minute.
+    Index(
+        "ix_events_unverified",
+        "received_at",
+        sqlite_where=text("verified = 0"),
+        postgresql_where=text("NOT verified"),
+    ),
 )
 """One row per fact received, never changed. `text` is the alias of the message it speaks of."""
 

@@ -19,7 +19,7 @@ from crm_sms.settings import Settings
 from crm_sms.use_cases import digest_key
 from crm_sms.use_cases.mapping_in_use import what_follows
 from crm_sms.use_cases.process import Planner
-from crm_sms.use_cases.status import CrmStatus, LeftBehind, overview, what_to_do
+from crm_sms.use_cases.status import CrmStatus, LeftBehind, Unverified, overview, what_to_do
 
 _LATE = timedelta(minutes=15)
 """What waits longer than this waits for somebody, not for its window."""
@@ -113,6 +113,7 @@ def _stored(patient: Patient) -> tuple[list[Finding], int]:
     """What the ledger alone can tell."""
     found = overview(patient.ledger, tuple(patient.crms), patient.clock())
     findings = [_digest_key(patient.ledger), _inbox(patient.ledger, found.at)]
+    findings += [_unverified(found.unverified)]
     for name, crm in found.crms.items():
         findings += [_parked(name, crm), _queue(name, crm, found.at), _mirror(patient, name, crm)]
         findings += _fallback_owner(patient, name, crm)
@@ -141,6 +142,18 @@ def _inbox(ledger: Ledger, now: datetime) -> Finding:
         return Finding("inbox", True, text)
     remedy = "start crm-sms worker, or have cron call crm-sms sync all; its log says what fails"
     return Finding("inbox", None, f"{text}, since {_shown(since)}", remedy)
+
+
+def _unverified(found: Unverified) -> Finding:
+    subject = "signatures"
+    if not found.last_at:
+        return Finding(subject, True, "no callback of the last day was kept unverified")
+    text = f"{found.callbacks} callbacks of the last day were kept unverified; they make no tasks"
+    remedy = (
+        "the log of crm-sms serve says why (webhook kept unverified): most often public_url is not "
+        "the address that the provider calls, or an account's token is missing or old"
+    )
+    return Finding(subject, None, f"{text}; the last came {_shown(found.last_at)}", remedy)
 
 
 def _parked(name: str, crm: CrmStatus) -> Finding:

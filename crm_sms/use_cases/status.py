@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from crm_sms.ledger import Ledger, inbox, outbox
 from crm_sms.ledger.facts import numbers_suppressed
-from crm_sms.ledger.history import histories
+from crm_sms.ledger.history import histories, unverified_since
 from crm_sms.ledger.mirror_pages import pulled
 from crm_sms.ledger.queues import Queue, parked_by_reason, queues
 from crm_sms.ledger.requests import LastRequest, last_request
@@ -56,6 +56,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unverified:
+    """Callbacks of the last day that were kept though their signature does not fit, and when the
+    last of them came."""
+
+    callbacks: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at once, as of `at`; `listed` is by provider and account, `left_behind` by the
     names of CRMs that are not in the settings."""
@@ -66,6 +75,7 @@ class Overview:
     suppressions: int
     crms: Mapping[str, CrmStatus]
     listed: Mapping[str, Listed]
+    unverified: Unverified
     left_behind: Mapping[str, LeftBehind]
 
     @property
@@ -106,6 +116,7 @@ def overview(
                 account: Listed(one.at, one.missed, one.heard_at)
                 for account, one in histories(connection).items()
             },
+            unverified=Unverified(*unverified_since(connection, now - _RECENT)),
             left_behind=left_behind(connection, crms),
         )
 

@@ -62,6 +62,28 @@ def test_parked_records_end_it_with_3(crm_sms: Any, world: World, contact: str) 
     assert "0 unclear, 2 parked" in answer.out
 
 
+def test_callbacks_that_nobody_signed_are_counted_for_a_day(crm_sms: Any, world: World) -> None:
+    """By status and doctor, with what to look at; what was signed is not among them."""
+    world.receive(world.reply(NUMBER, "SM1"))
+    assert "unverified" not in crm_sms("status").out
+    world.receive(
+        world.reply(NUMBER, "SM2", verified=False), world.reply(NUMBER, "SM3", verified=False)
+    )
+    came = world.now
+    world.advance(600)
+    told = "unverified: 2 callbacks of the last day, the last 10 min ago (crm-sms doctor)\n"
+    assert told in crm_sms("status").out
+    found = crm_sms("status", "--json").json["unverified"]
+    assert found == {"callbacks": 2, "last_at": came.isoformat()}
+    findings = {one["subject"]: one for one in crm_sms("doctor", "--json").json["findings"]}
+    assert "2 callbacks of the last day" in findings["signatures"]["text"]
+    assert "public_url" in findings["signatures"]["remedy"]
+    world.advance(86400)
+    assert "unverified" not in crm_sms("status").out
+    findings = {one["subject"]: one for one in crm_sms("doctor", "--json").json["findings"]}
+    assert findings["signatures"]["verdict"] == "ok"
+
+
 def test_a_mapping_that_cannot_be_read_is_shown(crm_sms: Any, world: World, contact: str) -> None:
     """With its file and what follows, until it is mended; a monitor sees it by the 3."""
     world.process()

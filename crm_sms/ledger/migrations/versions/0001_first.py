@@ -91,6 +91,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_events_text"), ["text"], unique=False)
+        batch_op.create_index(
+            "ix_events_unverified",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("verified = 0"),
+            postgresql_where=sa.text("NOT verified"),
+        )
 
     op.create_table(
         "messages",
