@@ -19,7 +19,7 @@ from crm_sms.ledger.tables import (
     messages,
     outbox,
 )
-from crm_sms.messages import Message, ThreadEntry
+from crm_sms.messages import Message, ThreadEntry, tie_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def store(
 def _message_row(thread: str | None, message: Message) -> dict[str, Any]:
     return {
         "key": message.key,
-        "tie": message.tie,
+        "tie": tie_of(message),
         "thread": thread,
         "direction": message.direction,
         "status": message.status,

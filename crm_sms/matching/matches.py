@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from crm_sms.matching.opportunities import OpportunityRule, Pipeline, choose_opportunity
 from crm_sms.matching.rules import Candidate, Choice, Rule, choose
-from crm_sms.messages import Message
+from crm_sms.messages import Message, tie_of
 from crm_sms.records import Opportunity, Person, Role, Scalar
 
 
@@ -58,7 +58,7 @@ def match_texts(
     Earlier texts are matched first, as later ones rest on them.
     """
     chosen: dict[str, Match] = {}
-    for id, text in sorted(texts.items(), key=lambda one: (one[1].occurred_at, one[1].tie)):
+    for id, text in sorted(texts.items(), key=lambda one: (one[1].occurred_at, tie_of(one[1]))):
         last = before.get(text.key) or ""
         last_match = chosen.get(last) or known.before.get(last)
         last_texted = known.people.get((last_match and last_match.person_id) or "")

@@ -5,7 +5,7 @@ from crm_sms.messages.fold import fold, message_key
 from crm_sms.messages.message import Message
 from crm_sms.messages.names import Named, named, own_key
 from crm_sms.messages.task_worth import is_task_worthy
-from crm_sms.messages.threads import Place, ThreadEntry, places
+from crm_sms.messages.threads import Place, ThreadEntry, places, tie_of
 
 __all__ = [
     "Message",
@@ -19,4 +19,5 @@ __all__ = [
     "named",
     "own_key",
     "places",
+    "tie_of",
 ]

@@ -50,12 +50,6 @@ class Message:
     verified: bool = True
 
     @property
-    def tie(self) -> str:
-        """What decides the order of texts of one instant: the provider's id where there is one, for
-        the key that a text keeps depends on when a CRM was written."""
-        return self.provider_message_id or self.key
-
-    @property
     def person_address(self) -> Address | None:
         """The end of the text that is not ours."""
         return self.sender if self.direction is Direction.INBOUND else self.recipient

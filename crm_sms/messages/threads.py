@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crm_sms.events import Direction, Status
+from crm_sms.messages.message import Message
 
 ANSWERS_WITHIN = timedelta(days=7)
 """A reply later than this opens a matter of its own: counted as an answer, one that comes weeks
@@ -18,10 +19,16 @@ _NEVER_ARRIVED = frozenset(
 """Of any other text the person may know, also while nothing is heard of it."""
 
 
+def tie_of(message: Message) -> str:
+    """What decides the order of texts of one instant: the provider's id where there is one, for the
+    key that a text keeps depends on when a CRM was written."""
+    return message.provider_message_id or message.key
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadEntry:
-    """One text of a thread; `key` and `tie` are the message's. `missed` says that it never reached
-    a phone."""
+    """One text of a thread; `key` is the message's, `tie` as `tie_of` gives it. `missed` says that
+    it never reached a phone."""
 
     key: str
     tie: str

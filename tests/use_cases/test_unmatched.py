@@ -107,7 +107,7 @@ def test_many_numbers_and_candidates_are_looked_up_in_pieces(
     }
     phone = {"crm": CRM, "e164": numbers[-1]}
     rows: dict[Table, list[dict[str, Any]]] = {
-        messages: [{"id": n, "key": f"SM{n}"} | text for n in range(many)],
+        messages: [{"id": n, "key": f"SM{n}", "tie": f"SM{n}"} | text for n in range(many)],
         message_data: [{"message_id": n, "number": numbers[n]} for n in range(many)],
         matches: [{"message_id": n} | match for n in range(many)],
         people: [{"id": f"p{n}", "modified_at": at} | person for n in range(many)],

@@ -12,7 +12,7 @@ from crm_sms.ledger import Ledger
 from crm_sms.ledger.texts import StoredText
 from crm_sms.mapping import Mapping as CrmMapping
 from crm_sms.matching import Match
-from crm_sms.messages import Message, ThreadEntry
+from crm_sms.messages import Message, ThreadEntry, tie_of
 from crm_sms.records import Lane
 from crm_sms.routing import TaskRules
 
@@ -102,7 +102,7 @@ class LoadedText:
     def entry(self) -> ThreadEntry:
         """The text as an entry of its thread."""
         now = self.message
-        return ThreadEntry.of(now.key, now.tie, now.direction, now.occurred_at, now.status)
+        return ThreadEntry.of(now.key, tie_of(now), now.direction, now.occurred_at, now.status)
 
     @property
     def is_new_to_thread(self) -> bool:
