@@ -265,6 +265,7 @@ opportunities = Table(
     Column("open", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("modified_at", Instant, nullable=False),
+    Index(None, "crm", "account_id"),
 )
 
 roles = Table(
@@ -272,7 +273,6 @@ roles = Table(
     metadata,
     Column("crm", String, primary_key=True),
     Column("id", String, primary_key=True),
-    Index(None, "crm", "account_id"),
     Column("opportunity_id", String, nullable=False),
     Column("person_id", String, nullable=False),
     Column("role", String),
@@ -361,6 +361,7 @@ requests = Table(
     Column("worker", String, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("crm_at", Instant),
     Column("rows", Integer, nullable=False),
     Column("calls", Integer),
     Column("done", Integer),

@@ -143,6 +143,11 @@ def upgrade() -> None:
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_opportunities")),
     )
+    with op.batch_alter_table("opportunities", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_opportunities_crm_account_id"), ["crm", "account_id"], unique=False
+        )
+
     op.create_table(
         "owners",
         sa.Column("crm", sa.String(), nullable=False),
@@ -150,11 +155,6 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("email", sa.String(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
-    with op.batch_alter_table("opportunities", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_opportunities_crm_account_id"), ["crm", "account_id"], unique=False
-        )
-
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_owners")),
     )
@@ -192,6 +192,7 @@ def upgrade() -> None:
         sa.Column("worker", sa.String(), nullable=False),
         sa.Column("started_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("ended_at", crm_sms.ledger.types.Instant(), nullable=True),
+        sa.Column("crm_at", crm_sms.ledger.types.Instant(), nullable=True),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("calls", sa.Integer(), nullable=True),
         sa.Column("done", sa.Integer(), nullable=True),
