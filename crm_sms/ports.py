@@ -11,10 +11,12 @@ from typing import Any, ClassVar, Protocol
 from crm_sms.events import ErrorClass, Event, OptOutRules
 from crm_sms.records import (
     Chunk,
+    Columns,
     Found,
     NeededField,
     ObjectDescription,
     Page,
+    Person,
     Pull,
     Usage,
     WriteResult,
@@ -222,6 +224,16 @@ class Crm(Protocol):
 
     def pull(self, pull: Pull) -> Iterator[Page]:
         """What changed since `pull.since` inclusive, oldest first, deletions included."""
+        ...
+
+    def find_people(self, columns: Sequence[Columns], numbers: Collection[str]) -> Sequence[Person]:
+        """Living people of these objects who may hold one of these E.164 numbers, in whatever way
+        it is typed there, each once, with their phones as they stand; at most
+        `limits.keys_per_read` numbers.
+
+        Somebody with another number that looks alike may be among them, and somebody whose phone
+        was typed a moment ago, or in a way that the CRM cannot look for, may be missing.
+        """
         ...
 
     def url(self, object: str, id: str) -> str:

@@ -7,11 +7,22 @@ from typing import Any, ClassVar
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
 from crm_sms.ports import Clock, CrmInstaller, Finding, Room
-from crm_sms.records import Chunk, Found, ObjectDescription, Page, Pull, Usage, WriteResult
+from crm_sms.records import (
+    Chunk,
+    Columns,
+    Found,
+    ObjectDescription,
+    Page,
+    Person,
+    Pull,
+    Usage,
+    WriteResult,
+)
 from crm_sms_salesforce.checks import findings, room, version_finding
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.ids import full_id
+from crm_sms_salesforce.lookups import Sought, find_people, sought
 from crm_sms_salesforce.metadata import SalesforceInstaller
 from crm_sms_salesforce.outcomes import (
     Fates,
@@ -100,6 +111,19 @@ class SalesforceCrm:
                     raise
                 yield from pages(self._rest, source, anew)
 
+    def find_people(self, columns: Sequence[Columns], numbers: Collection[str]) -> Sequence[Person]:
+        """See `Crm.find_people`. An object or a column that our user does not see is left out."""
+        with reading():
+            places = self._sought(columns)
+            try:
+                found = find_people(self._rest, places, numbers)
+            except ApiError as error:
+                if not error.codes & _HIDDEN:
+                    raise
+                self.describe([place.object for place in places])
+                found = find_people(self._rest, self._sought(columns), numbers)
+        return list(found.values())
+
     def url(self, object: str, id: str) -> str:
         """See `Crm.url`."""
         return f"{self._settings.login_url}/lightning/r/{object}/{id}/view"
@@ -149,6 +173,11 @@ class SalesforceCrm:
         if description is None:
             raise AccessRefused(self._why_unseen(object))
         return description
+
+    def _sought(self, columns: Sequence[Columns]) -> list[Sought]:
+        unseen = [one.object for one in columns if one.object not in self._seen]
+        self.describe(unseen)
+        return [sought(one, self._seen[one.object]) for one in columns if one.object in self._seen]
 
     def _why_unseen(self, object: str) -> str:
         """Under a version that the org does not serve, no object is there either."""

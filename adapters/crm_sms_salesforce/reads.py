@@ -31,7 +31,7 @@ def find(
     statements = list(select_by_key(object, column, dict.fromkeys(keys), names))
     key_of = _key_finder(column, keys)
     found: dict[str, Found] = {}
-    for record in _records(rest, statements, deleted=deleted):
+    for record in records(rest, statements, deleted=deleted):
         held = scalars(record, names)
         key = key_of(str(held[column]))
         gone = bool(held.get("IsDeleted"))
@@ -57,7 +57,8 @@ def composite_query(statements: Sequence[str], data_path: str, *, deleted: bool)
     }
 
 
-def _records(rest: Rest, statements: list[str], *, deleted: bool) -> Iterator[Mapping[str, Any]]:
+def records(rest: Rest, statements: list[str], *, deleted: bool) -> Iterator[Mapping[str, Any]]:
+    """What all of these queries find, five of them to a call."""
     for start in range(0, len(statements), QUERIES_PER_COMPOSITE):
         some = statements[start : start + QUERIES_PER_COMPOSITE]
         answer = rest.composite_read(composite_query(some, rest.data_path, deleted=deleted))

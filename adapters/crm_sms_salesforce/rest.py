@@ -64,6 +64,11 @@ class Rest:
         """One GET below the data path. Raises ApiError, AccessRefused or TryLater."""
         return self._read(lambda sf: sf.restful(path))
 
+    def search(self, sosl: str) -> list[Mapping[str, Any]]:
+        """What a search finds. Raises ApiError, AccessRefused or TryLater."""
+        found = self._read(lambda sf: sf.restful("search", params={"q": sosl}))
+        return list(found["searchRecords"])
+
     def versions(self) -> list[str]:
         """The API versions that the org serves. Raises ApiError, AccessRefused or TryLater."""
         answer = self._read(self._version_list)

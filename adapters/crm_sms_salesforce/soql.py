@@ -1,4 +1,4 @@
-"""Every SOQL statement the adapter can send is built here."""
+"""Every SOQL and SOSL statement the adapter can send is built here."""
 
 from __future__ import annotations
 
@@ -29,17 +29,45 @@ def select_by_key(
     object: str, key_field: str, keys: Iterable[str], fields: Sequence[str]
 ) -> Iterator[str]:
     """Statements that together find all keys, each within the length Salesforce takes."""
-    head = f"{_select(object, fields)} WHERE {_name(key_field)} IN ("
+    return _select_among(object, [key_field], keys, fields)
+
+
+def select_by_phones(
+    object: str, phones: Sequence[str], spellings: Iterable[str], fields: Sequence[str]
+) -> Iterator[str]:
+    """Living rows with one of these spellings in one of the phone fields, which Salesforce reads
+    through once for each statement: they are hardly ever indexed."""
+    return _select_among(object, phones, spellings, fields)
+
+
+def _select_among(
+    object: str, places: Sequence[str], values: Iterable[str], fields: Sequence[str]
+) -> Iterator[str]:
+    starts = [f"{_name(place)} IN (" for place in places]
+    room = MAX_STATEMENT - len(_in_any(_select(object, fields), starts, []))
     literals: list[str] = []
     length = 0
-    for literal in (format_soql("{}", key) for key in keys):
-        if literals and len(head) + length + len(literal) + 1 > MAX_STATEMENT:
-            yield f"{head}{','.join(literals)})"
+    for literal in (format_soql("{}", value) for value in values):
+        cost = len(places) * (len(literal) + 1)
+        if literals and length + cost > room:
+            yield _in_any(_select(object, fields), starts, literals)
             literals, length = [], 0
         literals.append(literal)
-        length += len(literal) + 1
+        length += cost
     if literals:
-        yield f"{head}{','.join(literals)})"
+        yield _in_any(_select(object, fields), starts, literals)
+
+
+def _in_any(head: str, starts: Sequence[str], literals: Sequence[str]) -> str:
+    listed = ",".join(literals)
+    return f"{head} WHERE {' OR '.join(f'{start}{listed})' for start in starts)}"
+
+
+def find_phones(object: str, digits: Iterable[str], fields: Sequence[str]) -> str:
+    """A search for phones with these digits, whatever marks stand between them."""
+    wanted = " OR ".join(f'"{_digits(one)}"' for one in digits)
+    returning = f"{_name(object)}({', '.join(map(_name, fields))})"
+    return f"FIND {{{wanted}}} IN PHONE FIELDS RETURNING {returning}"
 
 
 def _select(object: str, fields: Sequence[str]) -> str:
@@ -51,3 +79,9 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name of Salesforce")
     return name
+
+
+def _digits(text: str) -> str:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError("a search for phones is one for digits")
+    return text

@@ -23,6 +23,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from crm_sms.admin_files import shipped
+from crm_sms.phone import variants
 from crm_sms.records import (
     Chunk,
     Columns,
@@ -38,7 +39,7 @@ from crm_sms.records import (
 )
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.pulls import source_of, statement
-from crm_sms_salesforce.soql import select_by_key
+from crm_sms_salesforce.soql import select_by_key, select_by_phones
 from crm_sms_salesforce.writes import composite_body
 
 pytestmark = pytest.mark.judges
@@ -259,6 +260,8 @@ def statements() -> Iterator[str]:
     for key_field in ("Id", "Message_Key__c", "Account.Name"):
         yield from select_by_key("SMS_Message__c", key_field, odd, ["Id", "IsDeleted", "Body__c"])
     yield from select_by_key("Task", "SMS_Key__c", [f"{n:0250}" for n in range(1000)], ["Id"])
+    for spellings in (odd, variants("+12025550123")):
+        yield from select_by_phones("Lead", ["MobilePhone", "Phone"], spellings, BARE)
 
 
 def invalid(shared: Path, queries: list[str]) -> str:
