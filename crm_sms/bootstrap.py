@@ -33,6 +33,7 @@ from crm_sms.use_cases.mapping_in_use import mapping_in_use, problem_of
 from crm_sms.use_cases.process import Planner, Processing
 from crm_sms.use_cases.reconcile import Reconciling
 from crm_sms.use_cases.sync_people import Syncing
+from crm_sms.use_cases.verify import Verifying
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -297,6 +298,13 @@ def syncing(app: App, name: str) -> Syncing:
     used, _ = planner_in_use(app, name)
     reserve = app.settings.windows.opt_out_quota
     return Syncing(app.ledger, used, app.crms[name], app.clock, region, reserve)
+
+
+def verifying(app: App, name: str) -> Verifying:
+    """What `verify` needs for the CRM of this name; connects to nothing yet. Raises BadMapping if
+    there is no mapping in use."""
+    used, _ = planner_in_use(app, name)
+    return Verifying(app.ledger, used, app.crms[name], app.settings.windows.opt_out_quota)
 
 
 def reconciling(app: App, name: str) -> Reconciling:

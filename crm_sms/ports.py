@@ -159,6 +159,7 @@ class CrmLimits:
     late_commit_s: float
     slow_s: float = 10.0
     keys_per_read: int = 1000
+    rows_per_page: int = 2000
     least_rows: int = 1
 
     @property
@@ -220,6 +221,11 @@ class Crm(Protocol):
         """Records by key (None: the CRM's id), absent where there is none; at most
         `limits.keys_per_read` keys. With `deleted`, deleted records are found too and a living one
         wins over a deleted one with the same key."""
+        ...
+
+    def keys(self, object: str, key_field: str) -> Iterator[Mapping[str, str]]:
+        """Every living record of this object that has a key, page by page: the CRM's id → the
+        key."""
         ...
 
     def pull(self, pull: Pull) -> Iterator[Page]:

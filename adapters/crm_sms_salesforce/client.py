@@ -33,7 +33,7 @@ from crm_sms_salesforce.outcomes import (
     unclear,
 )
 from crm_sms_salesforce.pulls import pages, source_of, statement
-from crm_sms_salesforce.reads import find
+from crm_sms_salesforce.reads import every_key, find
 from crm_sms_salesforce.refusals import reading
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.settings import load_settings
@@ -94,6 +94,11 @@ class SalesforceCrm:
             except ApiError as error:
                 visible = self._visible_after(error, object, fields)
                 return find(self._rest, object, key_field, keys, visible, deleted=deleted)
+
+    def keys(self, object: str, key_field: str) -> Iterator[Mapping[str, str]]:
+        """See `Crm.keys`."""
+        with reading():
+            yield from every_key(self._rest, object, key_field)
 
     def pull(self, pull: Pull) -> Iterator[Page]:
         """See `Crm.pull`. A column that our user does not see is left out."""

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from crm_sms.records import Found
 from crm_sms_salesforce.faults import ApiError, parse_faults
 from crm_sms_salesforce.rest import Rest
-from crm_sms_salesforce.soql import select_by_key
+from crm_sms_salesforce.soql import select_by_key, select_keyed
 from crm_sms_salesforce.values import distinct, scalars
 
 QUERIES_PER_COMPOSITE = 5
@@ -39,6 +39,13 @@ def find(
             continue
         found[key] = Found(str(held["Id"]), scalars(record, fields), deleted=gone)
     return found
+
+
+def every_key(rest: Rest, object: str, key_field: str) -> Iterator[dict[str, str]]:
+    """The ids and keys of living records that have a key, page by page."""
+    for page in rest.pages(select_keyed(object, key_field), deleted=False):
+        rows = [scalars(record, ("Id", key_field)) for record in page["records"]]
+        yield {str(row["Id"]): str(row[key_field]) for row in rows}
 
 
 def composite_query(statements: Sequence[str], data_path: str, *, deleted: bool) -> dict[str, Any]:

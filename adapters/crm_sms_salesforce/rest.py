@@ -74,9 +74,10 @@ class Rest:
         answer = self._read(self._version_list)
         return [str(entry["version"]) for entry in answer]
 
-    def pages(self, soql: str) -> Iterator[Mapping[str, Any]]:
-        """A query's pages, deleted rows included. Raises ApiError, AccessRefused or TryLater."""
-        page = self._read(lambda sf: sf.query(soql, include_deleted=True))
+    def pages(self, soql: str, *, deleted: bool = True) -> Iterator[Mapping[str, Any]]:
+        """A query's pages, deleted rows included unless said otherwise. Raises ApiError,
+        AccessRefused or TryLater."""
+        page = self._read(lambda sf: sf.query(soql, include_deleted=deleted))
         yield page
         yield from self.further_pages(page)
 

@@ -25,6 +25,11 @@ def select_changed(
     return f"{_select(object, fields)}{where} ORDER BY SystemModstamp, Id"
 
 
+def select_keyed(object: str, key_field: str) -> str:
+    """Every row whose key is not empty."""
+    return f"{_select(object, ['Id', key_field])} WHERE {_name(key_field)} != null ORDER BY Id"
+
+
 def select_by_key(
     object: str, key_field: str, keys: Iterable[str], fields: Sequence[str]
 ) -> Iterator[str]:

@@ -22,6 +22,7 @@ from crm_sms.cli import (
     status,
     sync_provider,
     unmatched,
+    verify,
 )
 from crm_sms.cli.screen import FAILED, complain, forgive
 from crm_sms.errors import CrmSmsError
@@ -60,6 +61,7 @@ for group in (
     imports,
     status,
     unmatched,
+    verify,
     parked,
     sandbox,
     demo,

@@ -158,7 +158,7 @@ def name(ledger: Ledger, connection: Connection, aliases: Mapping[str, int]) -> 
         connection.execute(ledger.insert(message_aliases).on_conflict_do_nothing(), rows)
 
 
-_STARTS = ("", "task:", "entry:")
+STARTS = ("", "task:", "entry:")
 """The records of a text have its key, alone or after one of these."""
 
 
@@ -172,7 +172,7 @@ def may_rename(ledger: Ledger, connection: Connection, ids: Collection[int]) -> 
     # Excludes whoever claims rows: else a request could leave with the old key between this look
     # and the commit that drops the row, and the text would have two records.
     ledger.lock(connection, [f"claim:{crm}" for crm in crms])
-    keys = [literal(start).concat(messages.c.key) for start in _STARTS]
+    keys = [literal(start).concat(messages.c.key) for start in STARTS]
     written = exists().where(crm_records.c.key.in_(keys))
     tried = exists().where(
         outbox.c.message_id == messages.c.id,

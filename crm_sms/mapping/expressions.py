@@ -45,14 +45,15 @@ class Expression:
 
     `get` gives the native value, or Text where a link has to be filled in; it raises
     ExpressionError. `kind` is known of bare paths, constants and templates. `members` are the
-    values of an enumeration, `columns` the person's further columns that are read, `constant` the
-    text that every record gets.
+    values of an enumeration, `columns` the person's further columns that are read, `roots` the
+    names of the scope that are, `constant` the text that every record gets.
     """
 
     get: Callable[[Values], Any]
     kind: Kind
     members: tuple[str, ...] = ()
     columns: frozenset[str] = frozenset()
+    roots: frozenset[str] = frozenset()
     constant: str | None = None
 
 
@@ -66,10 +67,10 @@ def compile_value(source: str, scope: Scope) -> Expression:
         return Expression(lambda _: constant, Kind.of(type(constant)), constant=text)
     if isinstance(parsed, nodes.Name | nodes.Getattr | nodes.Getitem):
         path = path_of(parsed, scope)
-        return Expression(path.getter(), path.kind, path.members, _columns(paths))
+        return Expression(path.getter(), path.kind, path.members, _columns(paths), _roots(paths))
     with _readable():
         run = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
-    return Expression(_guarded(run), kind_of(parsed), columns=_columns(paths))
+    return Expression(_guarded(run), kind_of(parsed), columns=_columns(paths), roots=_roots(paths))
 
 
 @lru_cache(maxsize=4096)
@@ -85,7 +86,7 @@ def compile_text(source: str, scope: Scope) -> Expression:
         rendered: str = render(values)
         return _linked(rendered, values["message_url"]) if LINK in rendered else rendered
 
-    return Expression(get, Kind.TEXT, columns=_columns(paths))
+    return Expression(get, Kind.TEXT, columns=_columns(paths), roots=_roots(paths))
 
 
 def _linked(rendered: str, url: Reference) -> Text:
@@ -126,6 +127,10 @@ def _parsed(source: str, scope: Scope, state: str | None = None) -> tuple[nodes.
 def _columns(paths: list[Path]) -> frozenset[str]:
     found = (path.names[1] for path in paths if path.names[:1] == ("fields",) and path.names[1:])
     return frozenset(found)
+
+
+def _roots(paths: list[Path]) -> frozenset[str]:
+    return frozenset(path.root for path in paths)
 
 
 def _guarded(run: Callable[[Values], Any]) -> Callable[[Values], Any]:

@@ -17,7 +17,8 @@ from crm_sms.records import DesiredField, DesiredRecord, Lane, Value, WriteRule
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """A field of the CRM with the function that finds its value; `source` is what the file says."""
+    """A field of the CRM with the function that finds its value; `source` is what the file says,
+    `roots` the names of its scope that it reads."""
 
     name: str
     source: str
@@ -30,6 +31,7 @@ class MappedField:
     otherwise: str | None = None
     constant: str | None = None
     columns: frozenset[str] = frozenset()
+    roots: frozenset[str] = frozenset()
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -175,4 +177,5 @@ def _compiled(name: str, spec: FieldSpec, scope: Scope, default: WriteRule) -> M
         otherwise=spec.otherwise,
         constant=expression.constant,
         columns=expression.columns,
+        roots=expression.roots,
     )

@@ -58,6 +58,7 @@ def test_the_commands_of_the_architecture_are_there() -> None:
         "deliver",
         "import",
         "status",
+        "verify",
         "unmatched list",
         "unmatched assign",
         "parked list",

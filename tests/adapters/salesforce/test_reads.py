@@ -166,3 +166,27 @@ def test_queries_travel_encoded(org: Org) -> None:
     url = urlsplit(part["url"])
     assert url.path == "/services/data/v66.0/queryAll"
     assert parse_qs(url.query) == {"q": [statement]}
+
+
+def test_every_key_of_living_records(org: Org) -> None:
+    """Those without a key are others' records; pages are followed."""
+    ids = org.create(KEY[0], *({"Message_Key__c": f"m{n}"} for n in range(2001)))
+    org.create("Task", {"Subject": "theirs"}, {"Subject": "ours", "SMS_Key__c": "task:m1"})
+    org.seed("delete", ids=[ids[0]])
+    crm = org.crm()
+    pages = list(crm.keys(*KEY))
+    assert len(pages) == crm.calls == 1
+    assert {id: key for page in pages for id, key in page.items()} == {
+        id: f"m{n}" for n, id in enumerate(ids) if n
+    }
+    [ours] = [key for page in crm.keys("Task", "SMS_Key__c") for key in page.values()]
+    assert ours == "task:m1"
+    org.create(KEY[0], {"Message_Key__c": "m0"})
+    assert [len(page) for page in crm.keys(*KEY)] == [2000, 1]
+
+
+def test_keys_that_our_user_does_not_see_are_for_the_admin(org: Org) -> None:
+    """Nothing can be said of what is not shown."""
+    org.fault("hidden", fields=[f"{KEY[0]}.{KEY[1]}"])
+    with pytest.raises(AccessRefused):
+        list(org.crm().keys(*KEY))
