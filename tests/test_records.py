@@ -18,7 +18,14 @@ CLASSES = [word for word in WORDS if inspect.isclass(word)]
 def test_every_word_is_exported_once() -> None:
     """The list is sorted as a reader looks, and holds every class of the modules below."""
     assert len(records.__all__) == len(set(records.__all__))
-    modules = (records.desired, records.fields, records.needs, records.people, records.pulls)
+    modules = (
+        records.desired,
+        records.fields,
+        records.needs,
+        records.people,
+        records.pulls,
+        records.stages,
+    )
     below = {
         name
         for module in modules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from crm_sms.errors import AccessRefused
@@ -24,7 +25,9 @@ from crm_sms.records import (
 )
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.soql import select_changed
-from crm_sms_salesforce.values import distinct, instant, scalars
+from crm_sms_salesforce.stages import FIELDS as STAGE_FIELDS
+from crm_sms_salesforce.stages import stage, with_ends
+from crm_sms_salesforce.values import distinct, instant, optional, scalars
 
 Record = Mapping[str, Scalar]
 
@@ -33,12 +36,14 @@ _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a part comes from. `fields` are those wanted; a hidden one is left out."""
+    """Where a part comes from. `fields` are those wanted; a hidden one is left out. `completed`
+    adds to the pages what stands elsewhere."""
 
     object: str
     fields: tuple[str, ...]
     row: Callable[[Record], MirrorRow]
     having: str | None = None
+    completed: Callable[[Rest, Iterator[Page]], Iterator[Page]] = lambda rest, pages: pages
 
 
 def source_of(pull: Pull) -> Source:
@@ -68,6 +73,10 @@ def statement(source: Source, description: ObjectDescription, pull: Pull) -> str
 
 def pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
     """The pages of a pull, in the order of change."""
+    return source.completed(rest, _pages(rest, source, soql))
+
+
+def _pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
     names = (*_ALWAYS, *source.fields)
     for page in rest.pages(soql):
         rows = tuple(source.row(scalars(record, names)) for record in page["records"])
@@ -112,7 +121,6 @@ def _owner(record: Record) -> Owner:
 
 
 def _opportunity(record: Record) -> Opportunity:
-    amount = record.get("Amount")
     return Opportunity(
         id=str(record["Id"]),
         name=str(record.get("Name") or ""),
@@ -120,8 +128,10 @@ def _opportunity(record: Record) -> Opportunity:
         account_id=_text(record, "AccountId"),
         owner_id=_text(record, "OwnerId"),
         stage=_text(record, "StageName"),
-        amount=None if amount is None else float(amount),
+        amount=optional(float, record.get("Amount")),
+        close_date=optional(date.fromisoformat, record.get("CloseDate")),
         open=not record.get("IsClosed"),
+        won=bool(record.get("IsWon")),
         deleted=bool(record.get("IsDeleted")),
     )
 
@@ -155,12 +165,13 @@ _SOURCES: Mapping[MirrorPart, Source] = {
     MirrorPart.OWNERS: Source("User", ("Name", "Email", "IsActive"), _owner),
     MirrorPart.OPPORTUNITIES: Source(
         "Opportunity",
-        ("Name", "AccountId", "OwnerId", "StageName", "Amount", "IsClosed"),
+        ("Name", "AccountId", "OwnerId", "StageName", "Amount", "CloseDate", "IsClosed", "IsWon"),
         _opportunity,
     ),
     MirrorPart.ROLES: Source(
         "OpportunityContactRole", ("OpportunityId", "ContactId", "Role", "IsPrimary"), _role
     ),
+    MirrorPart.STAGES: Source("OpportunityHistory", STAGE_FIELDS, stage, completed=with_ends),
 }
 
 

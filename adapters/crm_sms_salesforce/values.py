@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from crm_sms.records import Scalar
+
+T = TypeVar("T")
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})\+0000")
 
@@ -43,6 +45,11 @@ def scalars(record: Mapping[str, Any], names: Collection[str]) -> dict[str, Scal
 def instant(value: str) -> datetime:
     """A DateTime as Salesforce writes it: `2026-11-20T15:48:22.000+0000`."""
     return datetime.fromisoformat(value)
+
+
+def optional(kind: Callable[[Any], T], value: Scalar) -> T | None:
+    """A value as what it is of; None stays None."""
+    return None if value is None else kind(value)
 
 
 def distinct(names: Iterable[str]) -> list[str]:

@@ -124,7 +124,9 @@ def opportunities_by_id(
             owner_id=row.owner_id,
             stage=row.stage,
             amount=row.amount,
+            close_date=row.close_date,
             open=row.open,
+            won=row.won,
         )
         for row in connection.execute(_OPPORTUNITIES, {"crm": crm, "wanted": list(ids)})
     }

@@ -19,10 +19,11 @@ from crm_sms.ledger.tables import (
     people,
     phones,
     roles,
+    stages,
     watermarks,
 )
 from crm_sms.phone import to_e164
-from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role
+from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,15 @@ _TABLES: Mapping[type[MirrorRow], Table] = {
     Owner: owners,
     Opportunity: opportunities,
     Role: roles,
+    Stage: stages,
 }
 
 
 def store_others(
-    ledger: Ledger, connection: Connection, crm: str, rows: Sequence[Owner | Opportunity | Role]
+    ledger: Ledger,
+    connection: Connection,
+    crm: str,
+    rows: Sequence[Owner | Opportunity | Role | Stage],
 ) -> int:
     """Insert or replace rows of one kind; deleted ones stay, marked. How many are new or not as
     they were."""

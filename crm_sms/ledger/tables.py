@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -262,7 +263,9 @@ opportunities = Table(
     Column("owner_id", String),
     Column("stage", String),
     Column("amount", Float),
+    Column("close_date", Date),
     Column("open", Boolean, nullable=False),
+    Column("won", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("modified_at", Instant, nullable=False),
     Index(None, "crm", "account_id"),
@@ -282,6 +285,26 @@ roles = Table(
     Index(None, "crm", "person_id"),
     Index(None, "crm", "opportunity_id"),
 )
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("crm", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("opportunity_id", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("modified_at", Instant, nullable=False),
+    Column("stage", String),
+    Column("amount", Float),
+    Column("close_date", Date),
+    Column("probability", Float),
+    Column("closed", Boolean),
+    Column("won", Boolean),
+    Index(None, "crm", "opportunity_id", "at"),
+)
+"""How each opportunity stood from when on, of all opportunities, closed ones too. Every row that
+the CRM has, as one that comes late may divide two that are alike: `stages_of` leaves out those that
+changed nothing."""
 
 watermarks = Table(
     "watermarks",

@@ -24,6 +24,7 @@ from crm_sms.records.people import (
     Role,
 )
 from crm_sms.records.pulls import Columns, MirrorPart, Page, Pull
+from crm_sms.records.stages import Stage, collapsed
 from crm_sms.records.writing import (
     Chunk,
     Found,
@@ -65,6 +66,7 @@ __all__ = [
     "Reference",
     "Role",
     "Scalar",
+    "Stage",
     "State",
     "Text",
     "Usage",
@@ -73,4 +75,5 @@ __all__ = [
     "Write",
     "WriteResult",
     "WriteRule",
+    "collapsed",
 ]

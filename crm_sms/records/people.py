@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from crm_sms.records.desired import Scalar
+from crm_sms.records.stages import Stage
 
 
 class PersonKind(StrEnum):
@@ -59,7 +60,8 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
-    """A deal; `open` is neither won nor lost."""
+    """A deal; `open` is neither won nor lost. `close_date` is when it is expected to close, or
+    did."""
 
     id: str
     name: str
@@ -68,7 +70,9 @@ class Opportunity:
     owner_id: str | None = None
     stage: str | None = None
     amount: float | None = None
+    close_date: date | None = None
     open: bool = True
+    won: bool = False
     deleted: bool = False
 
 
@@ -96,4 +100,4 @@ class OwnTask:
     deleted: bool = False
 
 
-MirrorRow = Person | Owner | Opportunity | Role | OwnTask
+MirrorRow = Person | Owner | Opportunity | Role | OwnTask | Stage

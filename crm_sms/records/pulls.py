@@ -31,6 +31,7 @@ class MirrorPart(StrEnum):
     OPPORTUNITIES = "opportunities"
     ROLES = "roles"
     TASKS = "tasks"
+    STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ PULLS = (
     Pull(MirrorPart.OPPORTUNITIES),
     Pull(MirrorPart.ROLES),
     Pull(MirrorPart.TASKS, key_field="SMS_Key__c"),
+    Pull(MirrorPart.STAGES),
     *(Pull(MirrorPart.PEOPLE, columns=columns) for columns in PEOPLE),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -166,8 +166,8 @@ def test_owners_come_back_by_id(ledger: Ledger) -> None:
 def test_a_pipeline_is_of_the_living(ledger: Ledger) -> None:
     """Roles and opportunities that are deleted are not seen; closed ones are, as closed."""
     opportunities = [
-        Opportunity("o1", "Open", NOW, "a", "w", "Qualify", 12.5),
-        Opportunity("o2", "Won", NOW, open=False),
+        Opportunity("o1", "Open", NOW, "a", "w", "Qualify", 12.5, date(2026, 12, 31)),
+        Opportunity("o2", "Won", NOW, open=False, won=True),
         Opportunity("o3", "Gone", NOW, deleted=True),
     ]
     roles = [

@@ -45,6 +45,7 @@ from crm_sms.records import (
     Phone,
     Pull,
     Role,
+    Stage,
     Usage,
 )
 from crm_sms.routing import TaskRules
@@ -63,6 +64,7 @@ KINDS: dict[MirrorPart, type[MirrorRow]] = {
     MirrorPart.OPPORTUNITIES: Opportunity,
     MirrorPart.ROLES: Role,
     MirrorPart.TASKS: OwnTask,
+    MirrorPart.STAGES: Stage,
 }
 
 
@@ -260,7 +262,7 @@ def test_only_what_is_new_or_changed_is_counted(place: Place) -> None:
     deal = Opportunity("d", "Deal", START, open=True)
     place.org.put(*crowd(3), Owner("o", "Kim", START), deal, Role("r", "d", "p1", START))
     counted = {"owners": 1, "people:Contact": 3, "people:Lead": 0, "opportunities": 1, "roles": 1}
-    assert place.sync().rows == counted | {"tasks": 0}
+    assert place.sync().rows == counted | {"tasks": 0, "stages": 0}
     assert set(place.sync().rows.values()) == {0}
     place.org.put(replace(deal, open=False), replace(crowd(3)[1], name="Another"))
     again = place.sync().rows
@@ -292,7 +294,10 @@ def test_a_failure_keeps_the_pages_before_it(place: Place) -> None:
     assert len(place.numbers()) == 6
 
 
-@pytest.mark.parametrize("part", [MirrorPart.PEOPLE, MirrorPart.OPPORTUNITIES, MirrorPart.ROLES])
+@pytest.mark.parametrize(
+    "part",
+    [MirrorPart.PEOPLE, MirrorPart.OPPORTUNITIES, MirrorPart.ROLES, MirrorPart.STAGES],
+)
 def test_a_part_that_is_refused_stops_no_other(place: Place, part: MirrorPart) -> None:
     """It is named with the reason; a task that a rep completed closes its conversation still."""
     place.org.put(person("ann", OLD))

@@ -17,7 +17,7 @@ earlier instant than rows that it saw."""
 
 
 def pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
-    """Owners before people, people before what refers to them."""
+    """Owners before people, people before what refers to them, and last what nobody waits for."""
     yield "owners", Pull(MirrorPart.OWNERS, _since(syncing, "owners"))
     for columns in syncing.planner.mapping.columns():
         name = f"people:{columns.object}"
@@ -27,6 +27,7 @@ def pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
         yield part.value, Pull(part, _since(syncing, part.value))
     key_field = syncing.planner.mapping.task.key_field
     yield "tasks", Pull(MirrorPart.TASKS, _since(syncing, "tasks"), key_field=key_field)
+    yield "stages", Pull(MirrorPart.STAGES, _since(syncing, "stages"))
 
 
 def _since(syncing: Syncing, part: str) -> datetime | None:

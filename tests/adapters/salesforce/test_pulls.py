@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -247,7 +247,13 @@ def test_opportunities_open_and_closed(org: Org) -> None:
     assert owner is not None
     now = org.sandbox.clock.now()
     assert found[open_] == Opportunity(
-        open_, "Deal", now, owner_id=owner, stage="Prospecting", amount=12.5
+        open_,
+        "Deal",
+        now,
+        owner_id=owner,
+        stage="Prospecting",
+        amount=12.5,
+        close_date=date(2026, 12, 31),
     )
     assert (found[won].open, found[won].amount) == (False, None)
     assert (found[gone].deleted, found[won].deleted) == (True, False)

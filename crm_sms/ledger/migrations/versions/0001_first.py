@@ -138,7 +138,9 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(), nullable=True),
         sa.Column("stage", sa.String(), nullable=True),
         sa.Column("amount", sa.Float(), nullable=True),
+        sa.Column("close_date", sa.Date(), nullable=True),
         sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("won", sa.Boolean(), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_opportunities")),
@@ -223,6 +225,28 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             batch_op.f("ix_roles_crm_person_id"), ["crm", "person_id"], unique=False
+        )
+
+    op.create_table(
+        "stages",
+        sa.Column("crm", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("opportunity_id", sa.String(), nullable=False),
+        sa.Column("at", crm_sms.ledger.types.Instant(), nullable=False),
+        sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("amount", sa.Float(), nullable=True),
+        sa.Column("close_date", sa.Date(), nullable=True),
+        sa.Column("probability", sa.Float(), nullable=True),
+        sa.Column("closed", sa.Boolean(), nullable=True),
+        sa.Column("won", sa.Boolean(), nullable=True),
+        sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_stages")),
+    )
+    with op.batch_alter_table("stages", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_stages_crm_opportunity_id_at"),
+            ["crm", "opportunity_id", "at"],
+            unique=False,
         )
 
     op.create_table(
