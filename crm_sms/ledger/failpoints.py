@@ -19,6 +19,7 @@ COMMITS: Mapping[str, str] = {
     "deliver.pause": "the rest of a request that never left, and how long to leave the CRM alone",
     "sync.page": "one page of the mirror",
     "sync.watermark": "how far a pull came",
+    "sync.lookup": "people who were looked up by their number, and which numbers were",
     "parked": "a retry or a drop of parked rows",
     "unmatched": "an assignment made by hand",
     "meta": "a note of what is in use",

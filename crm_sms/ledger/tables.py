@@ -316,6 +316,18 @@ watermarks = Table(
 )
 """How far each pull came, in the CRM's own time, and when."""
 
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("crm", String, primary_key=True),
+    Column("number_digest", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("alike", JSON, nullable=False),
+    Index(None, "crm", "at"),
+)
+"""When a CRM was last asked for a number that nobody was known to hold, by keyed digest; `alike`
+are ids of people whose phone looks like it, as it is typed there."""
+
 outbox = Table(
     "outbox",
     metadata,

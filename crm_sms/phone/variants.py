@@ -50,16 +50,26 @@ def variants(e164: str) -> tuple[str, ...]:
 def _printed(e164: str) -> list[str]:
     import phonenumbers
 
-    try:
-        number = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return []
+    if to_e164(e164, None) is None:
+        return _as_it_was_printed(e164)
+    number = phonenumbers.parse(e164)
     region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     forms = phonenumbers.PhoneNumberFormat
     national = str(phonenumbers.format_number(number, forms.NATIONAL))
     printed = str(phonenumbers.format_number(number, forms.INTERNATIONAL))
     # A few plans print what they do not read again, and then it may be somebody else's number.
     return [one for one in (printed, national, digits(national)) if to_e164(one, region) == e164]
+
+
+def _as_it_was_printed(e164: str) -> list[str]:
+    """A number of an older plan as people still have it: `+52 1 55 1234 5678`."""
+    return [
+        spelling.replace(" ", f" {quirk.extra} ", 1)
+        for quirk in QUIRKS
+        if (now := _other(quirk, e164)) and len(now) < len(e164)
+        for spelling in _printed(now)
+        if spelling.startswith("+")
+    ]
 
 
 def searched_digits(e164: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from crm_sms.events import Status
 from crm_sms.ledger.inbox import backlog
+from crm_sms.ledger.lookups import due
 from crm_sms.testing.world import World
 
 JANE, RAUL = "+12025550123", "+12025550188"
@@ -97,6 +98,28 @@ def test_a_kill_at_a_commit_changes_nothing_in_the_end(
     assert world.record("Contact", raul)["SMS_Opt_Out__c"] is True
     with world.app.ledger.read() as connection:
         assert backlog(connection)[0] == 0
+
+
+@pytest.mark.parametrize("point", ["before", "after", "before=2", "after=2"])
+def test_a_kill_while_a_number_is_looked_up_costs_another_look_at_most(
+    world: World, point: str
+) -> None:
+    """Between what was found and the note that it was asked for: asked again, stored once."""
+    jane = world.contact()
+    world.fault("record_access", ids=[jane], access="none")
+    world.advance(600)
+    world.contact("(202) 555-0188", LastName="Roe")
+    world.sync()
+    world.receive(world.reply(JANE, "SM1"))
+    world.process()
+    world.clear_faults()  # somebody shares her with us: nothing of her changed, so no pull says so
+    assert child(world, "sync", f"sync.lookup:{point}") == -signal.SIGKILL, "not reached"
+    world.sync()
+    world.settle(rounds=2)
+    assert [record["Contact__c"] for record in world.records("SMS_Message__c")] == [jane]
+    assert len(world.tasks()) == 1
+    with world.app.ledger.read() as connection:
+        assert due(world.app.ledger, connection, "salesforce", world.now) == []
 
 
 def test_a_pause_that_was_cut_off_is_only_a_lost_lease(world: World) -> None:

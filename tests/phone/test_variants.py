@@ -59,6 +59,16 @@ def test_elsewhere_it_is_written_as_its_plan_prints_it(number: str, spellings: s
     assert spellings < set(variants(number))
 
 
+def test_a_number_of_an_older_plan_is_written_as_it_was() -> None:
+    """Mexican mobiles had a 1 behind the country's code until 2019; people still have that."""
+    assert variants("+5215512345678") == (
+        "+5215512345678",
+        "5215512345678",
+        "+52 1 55 1234 5678",
+    )
+    assert variants("+22901") == ("+22901", "22901")
+
+
 @given(numbers())
 def test_each_spelling_is_the_number_again_in_its_region(drawn: tuple[str, str]) -> None:
     """So whoever is found by one holds the number, wherever the region is the org's own. Bare
@@ -69,7 +79,10 @@ def test_each_spelling_is_the_number_again_in_its_region(drawn: tuple[str, str])
     assert to_e164(number[1:], region) is not None
 
 
-@given(numbers() | st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True).map(lambda n: (n, "")))
+@given(
+    numbers()
+    | st.from_regex(r"\+([1-9]|52|54|55|39|229)[0-9]{6,12}", fullmatch=True).map(lambda n: (n, ""))
+)
 def test_spellings_are_few_short_and_found_by_their_digits(drawn: tuple[str, str]) -> None:
     """Also of a number that no plan knows: E.164 comes first, none comes twice, each fits into a
     phone field, and a search for digits finds all."""
@@ -79,6 +92,7 @@ def test_spellings_are_few_short_and_found_by_their_digits(drawn: tuple[str, str
     assert len(set(found)) == len(found) <= 10
     assert all(len(spelling) <= 40 for spelling in found)
     assert {digits(spelling) for spelling in found} == searched_digits(number)
+    assert all(digits(spelling)[-4:] == number[-4:] for spelling in found)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -31,6 +31,7 @@ from crm_sms.ledger.tables import (
 )
 from crm_sms.mapping import Mapping
 from crm_sms.phone import parse_address
+from crm_sms.ports import CrmLimits
 from crm_sms.records import (
     Columns,
     Lane,
@@ -79,6 +80,7 @@ class Org:
     fails_after: int | None = None
     quota: Usage | None = None
     refuses: tuple[MirrorPart, ...] = ()
+    limits: CrmLimits = field(default_factory=lambda: CrmLimits(200, 5, 10.0, 660.0))
 
     def put(self, *rows: MirrorRow) -> None:
         """Somebody makes or changes records."""
@@ -98,6 +100,10 @@ class Org:
             if self.fails_after is not None and start // self.page >= self.fails_after:
                 raise TryLater("down")
             yield Page(tuple(found[start : start + self.page]), len(found))
+
+    def find_people(self, columns: Sequence[Columns], numbers: Collection[str]) -> list[Person]:
+        """Nobody but those whom a pull brings."""
+        return []
 
     def describe(self, objects: Collection[str]) -> NoReturn:
         """It says nothing of its objects, which is no reason to pull nothing."""

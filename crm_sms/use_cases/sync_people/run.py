@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from crm_sms.delivery.windows import is_reserved
-from crm_sms.errors import AccessRefused, QuotaEnded
+from crm_sms.errors import AccessRefused
 from crm_sms.ledger.left_out import left_out
 from crm_sms.ledger.mirror_pages import put_pulled
 from crm_sms.ledger.portion import Portion
-from crm_sms.ledger.throttles import usage_at
 from crm_sms.records import Pull
 from crm_sms.use_cases.descriptions import described
 from crm_sms.use_cases.mapping_check import mapping_problems
+from crm_sms.use_cases.sync_people.look_up import look_up
 from crm_sms.use_cases.sync_people.pages import keep_usage, slices, store_page
 from crm_sms.use_cases.sync_people.pulls import pulls
+from crm_sms.use_cases.sync_people.reserve import keep_reserve
 from crm_sms.use_cases.sync_people.words import Progress, Syncing, SyncReport
 
 
@@ -27,7 +27,7 @@ def sync_people(
     But where our user was let in and only some parts are refused to it, the others are pulled, and
     the report says which failed.
     """
-    _keep_reserve(syncing)
+    keep_reserve(syncing)
     before = syncing.crm.calls
     ledger, crm, planner = syncing.ledger, syncing.crm, syncing.planner
     problems = mapping_problems(ledger, crm, planner.crm, planner.mapping, syncing.clock())
@@ -40,22 +40,14 @@ def sync_people(
             if not report.rows:  # then it is our user that is refused, and the rest would be too
                 raise
             refused.append(f"{name}: {error}")
+    try:
+        look_up(syncing, report, progress)
+    except AccessRefused as error:
+        refused.append(f"look-ups: {error}")
     _look_for_fields(syncing)
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before
     return report
-
-
-def _keep_reserve(syncing: Syncing) -> None:
-    crm = syncing.planner.crm
-    with syncing.ledger.read() as connection:
-        usage = usage_at(connection, crm, syncing.clock())
-    if usage and is_reserved(syncing.reserve, usage):
-        raise QuotaEnded(
-            f"{usage.used} of {usage.limit} calls to {crm} are used, and the rest is kept for "
-            "opt-outs (windows.opt_out_quota): people are pulled again when calls have come back; "
-            "if this happens often, raise worker.sync_s or the windows, or buy calls"
-        )
 
 
 def _look_for_fields(syncing: Syncing) -> None:
@@ -75,9 +67,9 @@ def _pull(syncing: Syncing, report: SyncReport, name: str, pull: Pull, progress:
             changed += store_page(syncing, report, name, pull, rows, portion)
             done += len(rows)
             progress(name, done, page.total)
-        _keep_reserve(syncing)
+        keep_reserve(syncing)
     report.rows[name] = changed
     with syncing.ledger.write("sync.watermark") as connection:
         put_pulled(connection, syncing.planner.crm, name, syncing.clock())
         keep_usage(syncing, connection)
-    _keep_reserve(syncing)
+    keep_reserve(syncing)

@@ -28,7 +28,8 @@ class Syncing:
 class SyncReport:
     """Rows by part that are new or not as they were (of our own tasks, those newly completed),
     calls made, texts that may find their person now, opt-outs that somebody had unchecked and that
-    are written back; `failed` names the parts that the CRM refused to our user, and why, `mapping`
+    are written back, unknown numbers that were looked up and those of them that somebody holds;
+    `failed` names the parts that the CRM refused to our user, and why, `mapping`
     what of the mapping does not fit the CRM, each with file, key and remedy."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -36,6 +37,8 @@ class SyncReport:
     rematched: int = 0
     opt_outs: int = 0
     written_back: int = 0
+    looked_up: int = 0
+    found: int = 0
     failed: str = ""
     mapping: list[str] = field(default_factory=list)
 

@@ -273,6 +273,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "lookups",
+        sa.Column("crm", sa.String(), nullable=False),
+        sa.Column("number_digest", sa.String(), nullable=False),
+        sa.Column("at", crm_sms.ledger.types.Instant(), nullable=False),
+        sa.Column("alike", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("crm", "number_digest", name=op.f("pk_lookups")),
+    )
+    with op.batch_alter_table("lookups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lookups_crm_at"), ["crm", "at"], unique=False)
+
+    op.create_table(
         "watermarks",
         sa.Column("crm", sa.String(), nullable=False),
         sa.Column("part", sa.String(), nullable=False),
