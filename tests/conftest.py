@@ -6,6 +6,8 @@ import importlib
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -187,3 +189,26 @@ def acme(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A provider that others made, found by its entry point: the module `acme_sms`."""
     monkeypatch.syspath_prepend(str(ACME))
     return importlib.import_module("acme_sms")
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m crm_sms` and ends it after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*args: object, **environ: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crm_sms", *map(str, args)],
+            env=os.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,26 +74,3 @@ def contact(world: World) -> str:
     id = world.contact(NUMBER, FirstName="Ada", LastName="Doe")
     world.sync()
     return id
-
-
-@pytest.fixture
-def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `python -m crm_sms` and ends it after the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*args: object, **environ: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crm_sms", *map(str, args)],
-            env=os.environ | environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()

@@ -1,0 +1,223 @@
+"""Going live, followed word by word as a new admin would, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import typer
+
+from crm_sms.cli import app
+
+pytestmark = pytest.mark.checkout
+ACCOUNT = "AC00000000000000000000000000000001"
+ADA, ROE, THEM = "+12025550123", "+12025550124", "+12025550100"
+PIP = """
+pip() { echo "pip $*"; }
+python3() {
+  if [ "$2" != venv ]; then "$PYTHON" "$@"; return; fi
+  mkdir -p .venv/bin && touch .venv/bin/activate
+}
+"""
+"""Stands for what a registry would bring: the program is installed already."""
+
+
+@pytest.fixture
+def manual(page: Any) -> Any:
+    """The page."""
+    return page("go-live.md")
+
+
+@pytest.fixture
+def order(box: str, fetch: Any) -> Any:
+    """Somebody else's deeds in the org and at Twilio."""
+
+    def give(path: str, **body: Any) -> Any:
+        request = urllib.request.Request(f"{box}/_sandbox/{path}", json.dumps(body).encode())
+        return json.loads(fetch(request))
+
+    return give
+
+
+def filled_in(settings: str, told: str) -> str:
+    """The settings file after somebody took away the # of these lines and filled them in."""
+    table = ""
+    for line in told.splitlines():
+        if line.startswith("["):
+            table = line
+        elif line:
+            before, mark, after = (
+                settings.partition(f"\n{table}\n") if table else ("", "", settings)
+            )
+            key = line.partition(" = ")[0]
+            end = line.replace("\\", r"\\")
+            after, found = re.subn(rf"^(# )?{key} = .*$", end, after, count=1, flags=re.M)
+            assert found, line
+            settings = before + mark + after
+    return settings
+
+
+def fill_in(folder: Path, told: str, values: dict[str, str]) -> None:
+    """Write what the page says into crm-sms.toml, with the values of this org."""
+    file = folder / "crm-sms.toml"
+    text = filled_in(file.read_text(), told)
+    for example, value in values.items():
+        text = text.replace(example, value)
+    file.write_text(text)
+
+
+def fill_in_secrets(folder: Path, told: str, values: dict[str, str]) -> None:
+    """Write what the page says into .env, in place of a line that is empty yet."""
+    file = folder / ".env"
+    text = file.read_text()
+    for line in told.splitlines():
+        name = line.replace("AC0123456789abcdef0123456789abcdef", ACCOUNT).partition("=")[0]
+        text = re.sub(rf"^{name}=\n", "", text, flags=re.M) + f"{name}={values[name]}\n"
+    file.write_text(text)
+
+
+def wait_for(look: Any) -> Any:
+    """What `look` finds, as soon as it finds something."""
+    for _ in range(400):
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture
+def people(order: Any) -> str:
+    """Who is in the org, and what Twilio knows of them; the id of the owner."""
+    contact = {"FirstName": "Ada", "LastName": "Doe", "MobilePhone": ADA}
+    [[ada]] = order("salesforce/records", op="create", object="Contact", records=[contact])[
+        "results"
+    ]
+    lead = {"LastName": "Roe", "Company": "Roe Ltd", "MobilePhone": "(202) 555-0124"}
+    order("salesforce/records", op="create", object="Lead", records=[lead])
+    order("twilio/texts", **{"from": THEM, "to": ADA, "body": "May we call you?"})
+    order("twilio/replies", **{"from": ADA, "to": THEM, "body": "Yes please"})
+    order("twilio/replies", **{"from": ROE, "to": THEM, "body": "STOP"})
+    order("twilio/replies", **{"from": "+12025550199", "to": THEM, "body": "Who is this?"})
+    assert ada
+    return "0055g0000000001AAA"
+
+
+@pytest.fixture
+def installed(
+    manual: Any, paste: Any, fetch: Any, box: str, web: str, people: str, tmp_path: Path
+) -> Path:
+    """The installation after the first two steps."""
+    told = paste(tmp_path, PIP, *manual.blocks("1. Install"), HOME=str(tmp_path))
+    folder = tmp_path / "crm-sms"
+    assert f"written: {folder}/crm-sms.toml" in told
+    assert f"written: {folder}/.env" in told
+    signs_in = json.loads(fetch(f"{box}/_sandbox/salesforce"))["credentials"]
+    [settings] = manual.blocks("2. Settings", kind="toml")
+    values = {
+        "https://sms.example.com": web,
+        "3MVG9…": signs_in["client_id"],
+        'login_url = "https://acme.my.salesforce.com"': f'login_url = "{box}"\nallow_http = true',
+        "0055g000001AbCd": people,
+        'signature = "report"': f'signature = "report"\nbase_url = "{box}"',
+    }
+    fill_in(folder, settings, values)
+    [secrets] = manual.blocks("2. Settings", kind="ini")
+    tokens = fetch(f"{box}/_sandbox/env")
+    fill_in_secrets(folder, secrets, dict(line.split("=") for line in tokens.splitlines()))
+    return folder
+
+
+def is_untouched(stats: str) -> bool:
+    """Whether no call has written to the org."""
+    return "composite" not in json.loads(stats)["salesforce"]["by_kind"]
+
+
+def test_an_admin_gets_from_nothing_to_production(
+    manual: Any,
+    installed: Path,
+    paste: Any,
+    order: Any,
+    serve: Any,
+    record_page: Any,
+    fetch: Any,
+    box: str,
+    web: str,
+) -> None:
+    """Each step, with what the page says that they see; until step 8 the org is left alone."""
+    assert "files" in paste(installed, *manual.blocks("3. Prepare the org"))
+    assert (installed / "salesforce-project" / "README.md").exists()
+
+    told = paste(installed, *manual.blocks("4. Look it over"))
+    assert "failed" not in told
+    warnings = re.findall(r"^ *warning +(.*?)  ", told, re.M)
+    assert sum("mirror" in one or "listing" in one or "signature" in one for one in warnings) == 3
+
+    assert "it fits\n" in paste(installed, *manual.blocks("5. What it will cost"))
+    told = paste(installed, *manual.blocks("6. The people"))
+    assert re.search(r"mirror: .*people:Contact \d s ago", told)
+
+    told = paste(installed, *manual.blocks("7. Dry run"))
+    assert re.search(r"Task +task +1 ", told)
+    assert re.search(r"Lead +opt_out +0 +1 +0 +0", told)
+    assert "+1202…99" in told
+    assert "    Subject = SMS reply from Ada Doe: Yes please" in told
+    assert is_untouched(fetch(f"{box}/_sandbox/stats"))
+
+    told = paste(installed, *manual.blocks("8. Write"))
+    assert "deliver salesforce: nothing to do" not in told
+    assert not is_untouched(fetch(f"{box}/_sandbox/stats"))
+    assert "parked: none" in told
+    paste(installed, "crm-sms sync all")  # a minute later
+    assert "SMS reply from Ada Doe: Yes please" in record_page("Ada Doe")
+    assert "SMS Opt Out Yes" in record_page("Roe")
+
+    service = serve(installed, "--with-worker")
+    told = paste(installed, *manual.blocks("9. Callbacks"))
+    assert "unverified:" not in told
+    for kind in ("inbound", "status", "click"):
+        assert f"{web}/webhooks/twilio/{kind}#rc=3&rp=all" in told
+    order("twilio/config", inbound_url=f"{web}/webhooks/twilio/inbound")
+    order("twilio/replies", **{"from": ADA, "to": THEM, "body": "At noon?"})
+    wait_for(lambda: "At noon?" in record_page("Ada Doe"))
+    assert "unverified:" not in paste(installed, manual.blocks("9. Callbacks")[1])
+
+    forged = {"MessageSid": "SM" + "f" * 32, "AccountSid": ACCOUNT, "Body": "Buy", "From": ADA}
+    callback = urllib.request.Request(
+        f"{web}/webhooks/twilio/inbound",
+        urlencode({**forged, "To": THEM, "SmsStatus": "received"}).encode(),
+        {"X-Twilio-Signature": "forged"},
+    )
+    fetch(callback)
+    assert "unverified: 1 callback of the last day" in paste(installed, "crm-sms status")
+
+    service.terminate()
+    service.wait()
+    [enforced] = manual.blocks("9. Callbacks", kind="toml")
+    fill_in(installed, enforced, {})
+    serve(installed, "--with-worker")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(callback)
+    refused.value.close()
+    assert refused.value.code == 403
+    assert record_page("Ada Doe").count("SMS reply from Ada Doe") == 1
+
+    paste(installed, PIP, *manual.blocks("11. Watch"))
+    assert json.loads((installed / "doctor.json").read_text())["failed"] == 0
+    assert (installed / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_service_runs_a_command_that_exists(manual: Any) -> None:
+    """With options that it has."""
+    [unit] = manual.blocks("10. As a service", kind="ini")
+    (line,) = re.findall(r"^ExecStart=\S+/crm-sms (.*)$", unit, re.M)
+    name, *options = line.split()
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert set(options) <= known
