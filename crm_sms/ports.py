@@ -107,7 +107,8 @@ class SmsProvider(Protocol):
     def receive(self, request: WebhookRequest, kind: str | None) -> list[Event]:
         """Verify, then parse. Raises Forged (nothing may be kept) or Unreadable.
 
-        An authentic request that is not understood gives one event of kind UNKNOWN.
+        An authentic request that is not understood gives one event of kind UNKNOWN; a test callback
+        of our own gives none.
         """
         ...
 
@@ -141,7 +142,18 @@ class SmsProvider(Protocol):
         ...
 
     def check(self) -> list[Finding]:
-        """What doctor says of this provider's settings and credentials."""
+        """What doctor says of settings and credentials, and of what is set at the provider."""
+        ...
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the provider last answered a check, by its own clock; None if it did not say."""
+        ...
+
+    def test_callback(self, address: str) -> list[Finding]:
+        """What becomes of a callback that is signed as the provider's and posted to `address`,
+        where our service takes them; of another one that is signed wrongly. `receive` gives no
+        event for the first and raises Forged for the second."""
         ...
 
 
@@ -261,7 +273,7 @@ class Crm(Protocol):
         ...
 
     def check(self) -> list[Finding]:
-        """What doctor says of credentials, API version and limits."""
+        """What doctor says of credentials, API version, permissions and limits."""
         ...
 
 

@@ -26,6 +26,7 @@ from crm_sms_twilio.export import read_export
 from crm_sms_twilio.payload import read_payload
 from crm_sms_twilio.settings import read_settings
 from crm_sms_twilio.signature import Signatures
+from crm_sms_twilio.trial import is_trial
 from crm_sms_twilio.webhooks import PROVIDER, Callback, event_of
 from crm_sms_twilio.words import OPT_OUT_RULES
 
@@ -47,12 +48,18 @@ class Twilio:
         self._clock = clock
         self._signatures = Signatures(self._settings)
         self._reports_only = self._settings.signature == "report"
+        self._answered_at: datetime | None = None
 
     def receive(self, request: WebhookRequest, kind: str | None) -> list[Event]:
-        """One event per callback. In report mode what is not proven comes as unverified."""
+        """One event per callback, none for a test of our own (see `trial`). In report mode what is
+        not proven comes as unverified."""
         payload = read_payload(request)
         account = payload.account
         problem = self._signatures.problem(request, account, payload.form)
+        if is_trial(kind, payload.fields):
+            if problem:
+                raise Forged(f"a test callback was refused: {problem}; {_REMEDY}")
+            return []
         if problem:
             self._report(problem)
         callback = Callback(
@@ -98,12 +105,28 @@ class Twilio:
         return send(client, text, decision_id)
 
     def check(self) -> list[Finding]:
-        """Asks Twilio for each account, so it takes a request per account."""
+        """Asks Twilio for each account and its senders, so it takes a few requests per account."""
         try:
-            from crm_sms_twilio.checks import check
+            from crm_sms_twilio.checks import Checkup
         except ImportError:
             raise MissingExtra(_EXTRA, "Checking Twilio's credentials") from None
-        return list(check(self._settings))
+        checkup = Checkup(self._settings)
+        found = list(checkup.findings())
+        self._answered_at = checkup.answered_at
+        return found
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """See `SmsProvider.answered_at`."""
+        return self._answered_at
+
+    def test_callback(self, address: str) -> list[Finding]:
+        """See `SmsProvider.test_callback`."""
+        try:
+            from crm_sms_twilio.trial_calls import trials
+        except ImportError:
+            raise MissingExtra(_EXTRA, "A test callback") from None
+        return list(trials(self._settings, address))
 
     @cached_property
     def _client(self) -> Any:

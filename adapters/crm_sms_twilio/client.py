@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -12,7 +14,7 @@ from twilio.rest import Client
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from crm_sms.errors import TryLater, Unclear
-from crm_sms_twilio.settings import Settings
+from crm_sms_twilio.settings import API, Settings
 
 __all__ = ["TwilioException", "client"]
 
@@ -21,11 +23,13 @@ class Transport:
     """What the SDK's Client sends through, in place of its own HTTP client.
 
     That one waits for ever by default and logs addresses of requests. Ours raises TryLater if the
-    request never left, Unclear if it may have arrived.
+    request never left, Unclear if it may have arrived. `answered_at` is Twilio's own time of its
+    last answer.
     """
 
     def __init__(self, connect_timeout_s: float, read_timeout_s: float) -> None:
         self._timeouts = (connect_timeout_s, read_timeout_s)
+        self.answered_at: datetime | None = None
         self._session = requests.Session()  # its adapters retry nothing, unless told to
 
     def request(
@@ -57,6 +61,7 @@ class Transport:
             raise Unclear("the connection to Twilio's API broke during a request") from None
         except requests.RequestException:
             raise Unclear("Twilio's API did not answer in time, or not as HTTP") from None
+        self.answered_at = _date(answer.headers.get("Date", "")) or self.answered_at
         if answer.ok and not _is_object(answer):
             raise Unclear(f"Twilio's API answered {answer.status_code} without a JSON object")
         return Response(answer.status_code, answer.text, answer.headers)
@@ -71,6 +76,13 @@ def _never_left(error: requests.ConnectionError) -> bool:
         return True
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError:
+        return None
 
 
 def _is_object(answer: requests.Response) -> bool:
@@ -91,4 +103,6 @@ def client(settings: Settings, account_sid: str) -> Any:
         environment={"TWILIO_EDGE": "", "TWILIO_REGION": ""},
     )
     built.api.base_url = settings.base_url
+    if settings.base_url != API:  # a sandbox, which has every host of Twilio's at one address
+        built.messaging.base_url = settings.base_url
     return built

@@ -20,6 +20,8 @@ from pydantic import (
 
 from crm_sms.errors import BadSettings
 
+API = "https://api.twilio.com"
+
 Secret = Annotated[SecretStr, Field(min_length=1)]
 AccountSid = Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
 
@@ -95,7 +97,7 @@ class Settings(_Table):
     accounts: Accounts
     signature: Literal["enforce", "report"] = "enforce"
     sending_account: str | None = None
-    base_url: Url = "https://api.twilio.com"
+    base_url: Url = API
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60)
     # The API can take 10 to 15 s; the SDK's own default is to wait for ever.
     read_timeout_s: float = Field(default=15.0, gt=0, le=120)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,21 +22,26 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
+_TestCallback = Annotated[
+    bool, typer.Option("--callback", help="Also post a signed test callback to public_url.")
+]
+
+
+def doctor(ctx: typer.Context, callback: _TestCallback = False, as_json: AsJson = False) -> None:
     """Check settings, credentials, mapping, schema and queues, each finding with its remedy.
 
     Ends with 1 if anything failed, 3 if records are parked or belong to a CRM that is not in the
-    settings.
+    settings, or if callbacks were missed.
     """
-    diagnosis = _diagnosis(ctx)
+    diagnosis = _diagnosis(ctx, callback)
     answer(_document(diagnosis), as_json, lambda: _shown(diagnosis))
     if diagnosis.failed:
         raise typer.Exit(FAILED)
-    if diagnosis.parked:
+    if diagnosis.parked or diagnosis.missed:
         raise typer.Exit(PARKED)
 
 
-def _diagnosis(ctx: typer.Context) -> Diagnosis:
+def _diagnosis(ctx: typer.Context, callback: bool) -> Diagnosis:
     from functools import partial
 
     from crm_sms import logs
@@ -61,7 +66,8 @@ def _diagnosis(ctx: typer.Context) -> Diagnosis:
                 crms=app.crms,
                 planner=partial(planner, app),
                 full_id=partial(full_id, app),
-            )
+            ),
+            test_callbacks=callback,
         )
     finally:
         app.close()
@@ -75,6 +81,7 @@ def _document(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         **{word: verdicts.count(word) for word in _VERDICTS.values()},
         "parked": diagnosis.parked,
+        "missed": diagnosis.missed,
         "findings": [
             {
                 "subject": finding.subject,

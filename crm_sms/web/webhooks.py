@@ -21,6 +21,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "stored": HTTPStatus.NO_CONTENT,
     "unverified": HTTPStatus.NO_CONTENT,  # kept and flagged: the signature is only reported on
     "duplicate": HTTPStatus.NO_CONTENT,
+    "empty": HTTPStatus.NO_CONTENT,  # authentic, and tells of nothing: a test callback
     "forged": HTTPStatus.FORBIDDEN,
     "unreadable": HTTPStatus.BAD_REQUEST,
     "unknown_provider": HTTPStatus.NOT_FOUND,
@@ -113,7 +114,7 @@ class Webhooks:
         except Exception as error:  # noqa: BLE001  # its message may quote what was sent
             _log.error("webhook broke its adapter", provider=name, error=where(error))
             return "broken", False
-        return await self._stored(name, events), True
+        return (await self._stored(name, events) if events else "empty"), True
 
     async def _stored(self, name: str, events: Sequence[Event]) -> str:
         try:
@@ -135,7 +136,7 @@ class Webhooks:
                 self._metrics.duplicates.labels(name).inc()
         if not all(event.verified for event in events):
             return "unverified"
-        return "duplicate" if events and not any(fresh) else "stored"
+        return "stored" if any(fresh) else "duplicate"
 
 
 async def _read(scope: Scope, receive: Receive, max_body: int) -> WebhookRequest:

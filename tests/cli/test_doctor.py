@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from crm_sms.bootstrap import installation, planner
+from crm_sms.ledger import store
 from crm_sms.sandbox.server import running
-from crm_sms.testing.world import World, build
+from crm_sms.sandbox.twilio import SendText
+from crm_sms.testing.world import OUR_NUMBER, World, build
 
 NUMBER = "+12025550123"
 
@@ -268,3 +273,97 @@ def test_no_secret_is_printed(crm_sms: Any, world: World) -> None:
         answer = crm_sms("doctor", "--json", **environ)
         json.loads(answer.out)
         assert not [secret for secret in secrets if secret and secret in answer.out + answer.err]
+
+
+def test_a_worker_that_never_ran_is_told(crm_sms: Any, world: World) -> None:
+    """Nothing comes of texts before; whatever a job did is a trace of it."""
+    assert findings(crm_sms("doctor", "--json"))["worker"] == ["warning"]
+    assert "no job has run yet" in remedies(crm_sms("doctor", "--json"), "worker")
+    world.sync()
+    assert findings(crm_sms("doctor", "--json"))["worker"] == ["ok"]
+
+
+@pytest.mark.parametrize(("minutes", "verdict"), [(15, "ok"), (16, "warning")])
+def test_a_worker_that_stopped_is_told(
+    crm_sms: Any, world: World, contact: str, minutes: int, verdict: str
+) -> None:
+    """With what to start."""
+    world.advance(minutes * 60)
+    answer = crm_sms("doctor", "--json")
+    assert findings(answer)["worker"] == [verdict]
+    if verdict == "warning":
+        assert "crm-sms worker" in remedies(answer, "worker")
+
+
+def test_a_worker_that_rests_long_is_not_missed(crm_sms: Any, world: World, contact: str) -> None:
+    """Three rests may go by."""
+    world.advance(3000)
+    answer = crm_sms("doctor", "--json", CRM_SMS_WORKER__HISTORY_S="1000")
+    assert findings(answer)["worker"] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "verdict"), [(1024, "ok"), (1023, "warning"), (100, "warning"), (99, "failed")]
+)
+def test_a_disk_that_gets_full(
+    crm_sms: Any, monkeypatch: pytest.MonkeyPatch, free_mb: int, verdict: str
+) -> None:
+    """A full one keeps no callback."""
+    usage = SimpleNamespace(free=free_mb * 2**20)
+    monkeypatch.setattr("crm_sms.ledger.health.shutil.disk_usage", lambda _: usage)
+    answer = crm_sms("doctor", "--json")
+    assert findings(answer)["disk"] == [verdict]
+    assert findings(answer)["digest_key"] == ["ok"]
+    assert f"{free_mb:,} MB" in remedies(answer, "disk")
+
+
+def test_a_database_that_takes_no_writes_fails(
+    crm_sms: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a finding with its remedy; CRM and provider are asked all the same."""
+    monkeypatch.setattr(store, "_PATIENCE_S", 0.0)
+    with world.app.ledger.write("meta"):  # as a process that hangs in a commit
+        answer = crm_sms("doctor", "--json")
+    assert answer.code == 1
+    assert findings(answer)["database"] == ["failed"]
+    assert "check the disk" in remedies(answer, "database")
+    assert findings(answer)["salesforce credentials"] == ["ok"]
+    assert findings(crm_sms("doctor", "--json"))["database"] == ["ok"]
+
+
+def test_a_database_on_a_network_disk(
+    crm_sms: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite cannot have a write-ahead log, readers and writers wait for each other."""
+    world.app.close()
+    file = world.app.folder / "crm-sms.db"
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    pragmas = [one for one in store._PRAGMAS if "journal" not in one]
+    monkeypatch.setattr(store, "_PRAGMAS", pragmas)
+    answer = crm_sms("doctor", "--json")
+    assert findings(answer)["database journal"] == ["warning"]
+    assert "a disk of this machine" in remedies(answer, "database journal")
+
+
+def test_a_postgresql_database_has_neither_disk_nor_journal(
+    anywhere: Any, tmp_path: Any, postgres_url: str
+) -> None:
+    """Both are the server's; writes are tried."""
+    with running() as box:
+        world = build(tmp_path, box, database=postgres_url)
+        found = findings(anywhere("--folder", tmp_path, "doctor", "--json"))
+        world.app.close()
+    assert found["database"] == ["ok"]
+    assert not {"disk", "database journal"} & set(found)
+
+
+def test_missed_callbacks_end_it_with_3(crm_sms: Any, world: World, contact: str) -> None:
+    """As status does."""
+    lost = SendText(to=NUMBER, from_=OUR_NUMBER, body="Hi")
+    world.receive(world.reply(NUMBER, "SM0"))
+    world.box.twilio.send(lost)
+    world.advance(600)
+    assert crm_sms("sync", "provider").code == 3
+    answer = crm_sms("doctor", "--json")
+    assert (answer.code, answer.json["missed"], answer.json["parked"]) == (3, 1, 0)

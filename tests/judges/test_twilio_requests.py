@@ -30,6 +30,7 @@ MESSAGE = {
     "status": "received",
     "date_sent": "Fri, 20 Nov 2026 10:00:02 +0000",
 }
+SERVICE = "MG" + "3" * 32
 PUBLIC_URL = "https://sms.example.com"
 
 
@@ -38,6 +39,14 @@ def answer(request: requests.PreparedRequest) -> tuple[int, bytes]:
     if request.method == "POST":
         return 201, json.dumps({"sid": SID, "status": "queued"}).encode()
     url = urlsplit(request.url or "")
+    if url.path.endswith("/IncomingPhoneNumbers.json"):
+        return 200, b'{"incoming_phone_numbers": []}'
+    if url.path.endswith("/Services"):
+        return 200, json.dumps(
+            {"services": [{"sid": SERVICE}], "meta": {"key": "services"}}
+        ).encode()
+    if url.path.endswith("/PhoneNumbers"):
+        return 200, json.dumps({"phone_numbers": [], "meta": {"key": "phone_numbers"}}).encode()
     if url.path.endswith("/Messages.json"):
         following = f"{url.path}?{url.query}&Page=1&PageToken=PA{SID}"
         first = "PageToken" not in url.query
@@ -62,25 +71,38 @@ def module(shared: Path) -> ModuleType:
 def judge(module: ModuleType, shared: Path) -> Any:
     """Answers 400 to what the OpenAPI does not allow."""
     spec = shared / "data/twilio/twilio_api_v2010.json"
-    paths = r"/Accounts/\{(AccountSid|Sid)\}(/Messages)?\.json$"
+    paths = r"/Accounts/\{(AccountSid|Sid)\}(/Messages|/IncomingPhoneNumbers)?\.json$"
+    return _judge(module, spec, paths)
+
+
+@pytest.fixture(scope="module")
+def services_judge(module: ModuleType, shared: Path) -> Any:
+    """The same for the host of Messaging Services."""
+    spec = shared / "data/twilio/twilio_messaging_v1.json"
+    return _judge(module, spec, r"/v1/Services(/\{ServiceSid\}/PhoneNumbers)?$")
+
+
+def _judge(module: ModuleType, spec: Path, paths: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it leaves the closing to others
         return module.Judge(str(spec), paths=paths, answer=answer)
 
 
 @pytest.fixture
-def twilio(judge: Any, monkeypatch: pytest.MonkeyPatch) -> Twilio:
+def twilio(judge: Any, services_judge: Any, monkeypatch: pytest.MonkeyPatch) -> Twilio:
     """The adapter, whose every request goes to the judge."""
 
     def session() -> requests.Session:
         judged = real()
         judged.mount("https://", judge)
         judged.mount("http://", judge)
+        judged.mount("https://messaging.twilio.com", services_judge)
         return judged
 
     real = requests.Session
     monkeypatch.setattr(requests, "Session", session)
     judge.seen.clear()
+    services_judge.seen.clear()
     settings = {"public_url": PUBLIC_URL, "accounts": {ACCOUNT: {"auth_token": "t"}}}
     return Twilio(settings, lambda: datetime(2026, 11, 20, tzinfo=UTC))
 
@@ -101,10 +123,17 @@ def test_sends_are_allowed(twilio: Twilio, text: OutgoingText, judge: Any, sende
     assert judge.seen == [("POST", url, None)]
 
 
-def test_the_check_is_allowed(twilio: Twilio, judge: Any) -> None:
-    """So is doctor's question for the account."""
-    assert [finding.ok for finding in twilio.check()] == [True] * 4  # account and addresses
-    assert [why for _, _, why in judge.seen] == [None]
+def test_the_check_is_allowed(twilio: Twilio, judge: Any, services_judge: Any) -> None:
+    """So are doctor's questions for the account, its numbers, its services and theirs."""
+    assert not [finding for finding in twilio.check() if finding.ok is False]
+    seen = [*judge.seen, *services_judge.seen]
+    assert [urlsplit(url).path.rpartition("/")[2] for _, url, _ in seen] == [
+        f"{ACCOUNT}.json",
+        "IncomingPhoneNumbers.json",
+        "Services",
+        "PhoneNumbers",
+    ]
+    assert [why for _, _, why in seen] == [None] * 4
 
 
 def test_the_listing_is_allowed(twilio: Twilio, judge: Any) -> None:

@@ -50,6 +50,21 @@ def test_a_kind_in_the_path_reaches_the_adapter(app: App, play: Play, stored: St
     assert stored(app.ledger) == {"m2:in": True}
 
 
+def test_what_tells_of_nothing_is_taken_and_nothing_is_committed(
+    app: App, play: Play, stored: Stored
+) -> None:
+    """As a test callback of our own: the ledger is not written, and nobody is woken."""
+    commits: list[None] = []
+
+    async def scenario(service: Any) -> Any:
+        answer = await service.post([])
+        return answer.status, await service.metric("crm_sms_webhook_requests_total")
+
+    assert play(app, scenario, committed=lambda: commits.append(None)) == (204, 1)
+    assert stored(app.ledger) == {}
+    assert commits == []
+
+
 def test_an_opt_out_suppresses_in_the_same_commit(any_app: App, play: Play) -> None:
     """Before the provider has its answer, the number can no longer be texted."""
     play(any_app, lambda service: service.post(STOP))
@@ -262,6 +277,6 @@ def test_too_many_waiting_are_503(folder: Path, play: Play, stored: Stored) -> N
 def test_every_outcome_has_an_answer_of_its_kind() -> None:
     """Only what is durable is answered 2xx; only what may pass later is answered 5xx."""
     accepted = {outcome for outcome, status in STATUS.items() if status < 300}
-    assert accepted == {"stored", "unverified", "duplicate"}
+    assert accepted == {"stored", "unverified", "duplicate", "empty"}
     refused = {outcome for outcome, status in STATUS.items() if 400 <= status < 500}
     assert refused == {"forged", "unreadable", "unknown_provider", "too_large"}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from crm_sms.errors import CrmSmsError
 from crm_sms.ledger.history import History, histories
 from crm_sms.ports import Finding
+from crm_sms.use_cases.doctor.clocks import agreement, timed
 from crm_sms.use_cases.doctor.words import LATE, Patient, guarded, shown
 from crm_sms.use_cases.status import Unverified
 
@@ -19,14 +20,30 @@ _MISSED = (
 
 
 def provider(patient: Patient, name: str) -> list[Finding]:
-    """The address that it calls, and all that its adapter looks at."""
+    """The address that it calls, all that its adapter looks at, and its clock."""
 
     def look() -> Iterator[Finding]:
         adapter = patient.providers[name]
         yield _webhooks(patient.settings.public_url, name)
-        yield from adapter.check()
+        looked = timed(patient.clock, adapter.check)
+        yield from looked.findings
+        yield from agreement(f"clock {name}", looked, adapter.answered_at)
 
     return guarded(name, look)
+
+
+def trial(patient: Patient, name: str) -> list[Finding]:
+    """What becomes of a test callback that is posted to ourselves from outside."""
+
+    def look() -> Iterator[Finding]:
+        adapter, url = patient.providers[name], patient.settings.public_url
+        if url is None:
+            remedy = "set public_url to the address under which the provider reaches this service"
+            yield Finding("test callback", False, "no public_url is set", remedy)
+        else:
+            yield from adapter.test_callback(f"{url}/webhooks/{name}")
+
+    return guarded("test callback", look)
 
 
 def unverified(found: Unverified) -> Finding:

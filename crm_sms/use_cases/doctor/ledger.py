@@ -1,13 +1,15 @@
-"""The ledger itself: its schema, and the key that opt-outs are kept under."""
+"""The ledger itself: its schema, its disk, and the key that opt-outs are kept under."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crm_sms.ledger import Ledger, schema
+from crm_sms.ledger import Ledger, health, schema
 from crm_sms.ports import Finding
 from crm_sms.use_cases import digest_key
-from crm_sms.use_cases.doctor.words import guarded
+from crm_sms.use_cases.doctor.words import Patient, guarded
+
+_WARNS_MB, _FAILS_MB = 1024, 100
 
 
 def schema_of(ledger: Ledger) -> list[Finding]:
@@ -18,6 +20,38 @@ def schema_of(ledger: Ledger) -> list[Finding]:
         yield Finding("ledger", True, f"has the schema of this program, {schema.head()}")
 
     return guarded("ledger", look)
+
+
+def database(patient: Patient) -> list[Finding]:
+    """Whether what comes in can be kept, and for how long there is room."""
+
+    def look() -> Iterator[Finding]:
+        health.prove_writable(patient.ledger, patient.clock().isoformat())
+        yield Finding("database", True, "takes writes")
+        yield from _journal(patient.ledger)
+        yield from _disk(patient.ledger)
+
+    return guarded("database", look)
+
+
+def _journal(ledger: Ledger) -> Iterator[Finding]:
+    mode = health.journal_mode(ledger)
+    if mode and mode not in health.LOCAL:
+        text = f"SQLite's journal mode is {mode}, not wal: readers and writers wait for each other"
+        remedy = "move the database to a disk of this machine; a network disk cannot have wal"
+        yield Finding("database journal", None, text, remedy)
+
+
+def _disk(ledger: Ledger) -> Iterator[Finding]:
+    left = health.free_mb(ledger)
+    if left is None:
+        return
+    text = f"{left:,} MB are free where the database is"
+    if left >= _WARNS_MB:
+        yield Finding("disk", True, text)
+        return
+    remedy = "free some, or move the database; on a full disk every callback is refused"
+    yield Finding("disk", False if left < _FAILS_MB else None, text, remedy)
 
 
 def digest_key_of(ledger: Ledger) -> Finding:

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from crm_sms.errors import CrmSmsError
 from crm_sms.ports import Finding
-from crm_sms.use_cases.doctor import callbacks, crms, ledger, mirror, outbox
+from crm_sms.use_cases.doctor import callbacks, crms, ledger, mirror, outbox, worker
 from crm_sms.use_cases.doctor.words import REREAD, Diagnosis, Patient, guarded
 from crm_sms.use_cases.status import overview
 
 
-def doctor(patient: Patient) -> Diagnosis:
+def doctor(patient: Patient, *, test_callbacks: bool = False) -> Diagnosis:
     """Look at everything; what cannot be looked at is a finding, never an error.
 
-    Asks each CRM and provider, so it takes a few requests. Writes nothing to them.
+    Asks each CRM and provider, so it takes a few requests. Writes nothing to them. With
+    `test_callbacks` it also posts to our own service from outside, which keeps nothing of them.
     """
-    findings = [*ledger.schema_of(patient.ledger)]
-    parked = 0
+    findings = ledger.schema_of(patient.ledger)
     readable = findings[0].ok
-    if readable:
-        found, parked = _stored(patient)
-        findings += found
+    stored = _stored(patient) if readable else Diagnosis(())
+    findings += stored.findings
     findings += _configured(patient)
     for name in patient.providers:
         findings += callbacks.provider(patient, name)
         if readable:
             findings += guarded(f"listing {name}", partial(callbacks.listings, patient, name))
+        if test_callbacks:
+            findings += callbacks.trial(patient, name)
     for name in patient.crms:
         findings += crms.crm(patient, name, readable)
-    return Diagnosis(tuple(findings), parked)
+    return replace(stored, findings=tuple(findings))
 
 
 def unreadable(error: CrmSmsError) -> Diagnosis:
@@ -39,17 +41,22 @@ def unreadable(error: CrmSmsError) -> Diagnosis:
     return Diagnosis(tuple(Finding("settings", False, line, REREAD) for line in lines))
 
 
-def _stored(patient: Patient) -> tuple[list[Finding], int]:
+def _stored(patient: Patient) -> Diagnosis:
     """What the ledger alone can tell."""
+    findings = ledger.database(patient)
+    if findings[0].ok is False:
+        return Diagnosis(tuple(findings))
     found = overview(patient.ledger, tuple(patient.crms), patient.clock())
-    findings = [ledger.digest_key_of(patient.ledger), outbox.inbox_of(patient.ledger, found.at)]
+    findings += [ledger.digest_key_of(patient.ledger), outbox.inbox_of(patient.ledger, found.at)]
+    findings += worker.at_work(patient, found)
     findings += [callbacks.unverified(found.unverified)]
     for name, crm in found.crms.items():
         findings += [outbox.parked(name, crm), outbox.queue(name, crm, found.at)]
         findings += [mirror.age(patient, name, crm)]
         findings += mirror.fallback_owner(patient, name, crm)
     findings += [outbox.left_behind(name, left) for name, left in found.left_behind.items()]
-    return findings, found.parked + sum(left.waiting for left in found.left_behind.values())
+    parked = found.parked + sum(left.waiting for left in found.left_behind.values())
+    return Diagnosis(tuple(findings), parked, found.missed)
 
 
 def _configured(patient: Patient) -> Iterator[Finding]:

@@ -35,10 +35,12 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything found; `parked` is how many records nothing will write by itself."""
+    """Everything found; `parked` is how many records nothing will write by itself, `missed` how
+    many texts of the last hours callbacks kept silent about."""
 
     findings: tuple[Finding, ...]
     parked: int = 0
+    missed: int = 0
 
     @property
     def failed(self) -> bool:

@@ -125,3 +125,8 @@ class Acme:
 
     def check(self) -> list[Finding]:
         return [Finding("acme", True, "a secret is set")]
+
+    answered_at = None
+
+    def test_callback(self, address: str) -> list[Finding]:
+        return [Finding("test callback acme", True, "is taken")]
