@@ -33,6 +33,9 @@ Record = Mapping[str, Scalar]
 
 _ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
+_BECAME = ("MasterRecordId", "ConvertedContactId")
+"""What names the record that took this one's place: the master of a merge, a lead's contact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -85,7 +88,7 @@ def _pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
 
 def _people(columns: Columns) -> Source:
     opt_out = (columns.opt_out,) if columns.opt_out else ()
-    own = ("Name", "OwnerId", "AccountId", "IsConverted")
+    own = ("Name", "OwnerId", "AccountId", "IsConverted", *_BECAME)
     return Source(
         columns.object,
         (*own, *columns.phones, *opt_out, *columns.further),
@@ -95,6 +98,8 @@ def _people(columns: Columns) -> Source:
 
 def _person(columns: Columns, record: Record) -> Person:
     flag = record.get(columns.opt_out) if columns.opt_out else None
+    gone = bool(record.get("IsDeleted") or record.get("IsConverted"))
+    became = (_text(record, name) for name in _BECAME if gone and record.get(name))
     return Person(
         object=columns.object,
         id=str(record["Id"]),
@@ -106,7 +111,8 @@ def _person(columns: Columns, record: Record) -> Person:
         phones=tuple(Phone(name, str(record[name])) for name in columns.phones if record.get(name)),
         opted_out=None if flag is None else bool(flag),
         fields={name: record[name] for name in columns.further if name in record},
-        deleted=bool(record.get("IsDeleted") or record.get("IsConverted")),
+        deleted=gone,
+        became=next(became, None),
     )
 
 

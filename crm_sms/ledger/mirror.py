@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, false, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, false, select, true
 
 from crm_sms.ledger.tables import opportunities, owners, people, phones, roles
-from crm_sms.matching import Pipeline
+from crm_sms.matching import LONGEST_CHAIN, Pipeline
 from crm_sms.records import Opportunity, Owner, Person, PersonKind, Phone, Role
 
 # Statements are built once: putting one together costs more than running it.
@@ -18,6 +18,10 @@ _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 _PEOPLE = select(people).where(
     people.c.crm == _CRM, people.c.id.in_(_WANTED), people.c.deleted == false()
 )
+_GONE = select(people.c.id, people.c.became).where(
+    people.c.crm == _CRM, people.c.id.in_(_WANTED), people.c.deleted == true()
+)
+_BECAME = select(people.c.id).where(people.c.crm == _CRM, people.c.became.in_(_WANTED))
 _PHONES = select(phones.c.person_id, phones.c.e164).where(
     phones.c.crm == _CRM, phones.c.person_id.in_(_WANTED)
 )
@@ -44,6 +48,33 @@ def people_by_id(connection: Connection, crm: str, ids: Collection[str]) -> dict
     rows = connection.execute(_PEOPLE, {"crm": crm, "wanted": list(ids)}).all()
     held = _phones(connection, crm, [row.id for row in rows])
     return {row.id: _person(row, held.get(row.id, [])) for row in rows}
+
+
+def gone(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, str | None]:
+    """Those of these people who are gone, each with the record that took their place, or None; and
+    so on for those records."""
+    found: dict[str, str | None] = {}
+    wanted = set(ids)
+    for _ in range(LONGEST_CHAIN):
+        if not wanted:
+            break
+        rows = connection.execute(_GONE, {"crm": crm, "wanted": list(wanted)})
+        here = {row.id: row.became for row in rows}
+        found |= here
+        wanted = {id for id in here.values() if id} - found.keys()
+    return found
+
+
+def predecessors(connection: Connection, crm: str, ids: Collection[str]) -> set[str]:
+    """These people, and everybody whose place one of them took, whoever was between."""
+    found, wanted = set(ids), set(ids)
+    for _ in range(LONGEST_CHAIN):
+        if not wanted:
+            break
+        rows = connection.execute(_BECAME, {"crm": crm, "wanted": list(wanted)})
+        wanted = set(rows.scalars()) - found
+        found |= wanted
+    return found
 
 
 def _phones(connection: Connection, crm: str, ids: Collection[str]) -> dict[str, list[str]]:
@@ -81,6 +112,7 @@ def _person(row: Row[Any], numbers: Iterable[str]) -> Person:
         opted_out=row.opted_out,
         fields=row.fields,
         deleted=row.deleted,
+        became=row.became,
     )
 
 

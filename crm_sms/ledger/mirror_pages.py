@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from crm_sms.ledger.mirror import predecessors
 from crm_sms.ledger.storable import storable_row
 from crm_sms.ledger.store import Ledger
 from crm_sms.ledger.tables import (
@@ -29,11 +30,13 @@ from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role, Stage
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """Numbers that people hold since this page, by person id, numbers that somebody no longer has,
-    people whose opt-out field is unchecked, and how many are new or not as they were."""
+    people whose opt-out field is unchecked, and how many are new or not as they were. `turned` are
+    those who are new, gone, back, or somebody else now."""
 
     numbers: Mapping[str, Collection[str]]
     lost: Collection[str]
     unchecked: Collection[str]
+    turned: Collection[str]
     changed: int
 
 
@@ -46,7 +49,7 @@ def store_people(
     """
     rows = list({person.id: person for person in map(storable_row, rows)}.values())
     ids = [person.id for person in rows]
-    different = _put(ledger, connection, people, [_person_row(crm, person) for person in rows])
+    before = _put(ledger, connection, people, [_person_row(crm, person) for person in rows])
     here = (phones.c.crm == crm, phones.c.person_id.in_(ids))
     had: dict[str, set[str]] = {}
     for row in connection.execute(select(phones.c.person_id, phones.c.e164).where(*here)):
@@ -66,20 +69,28 @@ def store_people(
     unchecked = {person.id for person in rows if person.opted_out is False and not person.deleted}
     held = {id: numbers for id, numbers in learnt.items() if numbers}
     lost = {number for id in changed for number in had.get(id, set()) - have[id]}
-    return Learnt(held, lost, unchecked, len(different.union(changed)))
+    different = [person for person in rows if person.id in before]
+    turned = {person.id for person in different if _has_turned(person, before[person.id])}
+    return Learnt(held, lost, unchecked, turned, len(before.keys() | set(changed)))
+
+
+def _has_turned(person: Person, before: Mapping[str, Any] | None) -> bool:
+    if before is None:
+        return not person.deleted or person.became is not None
+    return (before["deleted"], before["became"]) != (person.deleted, person.became)
 
 
 def _put(
     ledger: Ledger, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
-) -> set[str]:
-    """Insert or replace rows of one CRM; the ids of those that are new or not as they were."""
+) -> dict[str, Mapping[str, Any] | None]:
+    """Insert or replace rows of one CRM; by id, those that are new (None) or not as they were."""
     if not rows:
-        return set()
+        return {}
     ids = [row["id"] for row in rows]
     query = select(table).where(table.c.crm == rows[0]["crm"], table.c.id.in_(ids))
-    stored = {row.id: row._mapping for row in connection.execute(query)}
+    stored = {row.id: dict(row._mapping) for row in connection.execute(query)}
     ledger.upsert(connection, table, rows)
-    return {row["id"] for row in rows if row["id"] not in stored or stored[row["id"]] != row}
+    return {row["id"]: stored.get(row["id"]) for row in rows if stored.get(row["id"]) != row}
 
 
 def _numbers(person: Person, region: str | None) -> set[str]:
@@ -101,6 +112,7 @@ def _person_row(crm: str, person: Person) -> dict[str, Any]:
         "opted_out": person.opted_out,
         "modified_at": person.modified_at,
         "deleted": person.deleted,
+        "became": person.became,
         "fields": dict(person.fields),
     }
 
@@ -139,10 +151,18 @@ def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> l
     return list(connection.execute(query).scalars())
 
 
-def meant_for(connection: Connection, crm: str, ids: Collection[str]) -> list[int]:
-    """Messages whose sender meant one of these people when the mirror did not know them."""
-    query = select(matches.c.message_id).where(matches.c.crm == crm, matches.c.given.in_(ids))
-    return list(connection.execute(query).scalars())
+def resting_on(connection: Connection, crm: str, ids: Collection[str]) -> set[int]:
+    """Messages that concern one of these people, were meant for them, or wait for them to come
+    back; also where they took the place of others."""
+    if not ids:
+        return set()
+    every = predecessors(connection, crm, ids)
+    wanted = ((matches.c.person_id, ids), (matches.c.origin_id, every), (matches.c.given, every))
+    queries = (
+        select(matches.c.message_id).where(matches.c.crm == crm, whose.in_(some))
+        for whose, some in wanted
+    )
+    return {id for query in queries for id in connection.execute(query).scalars()}
 
 
 def watermark(connection: Connection, crm: str, part: str) -> datetime | None:

@@ -183,13 +183,19 @@ matches = Table(
     Column("context", JSON),
     Column("conversation_id", Id, ForeignKey("conversations.id"), index=True),
     Column("given", String),
+    Column("cause", String),
+    Column("origin_id", String),
+    Column("origin", JSON(none_as_null=True)),
     Index(None, "crm", "person_id"),
     Index(None, "crm", "opportunity_id"),
     Index(None, "crm", "given"),
+    Index(None, "crm", "origin_id"),
 )
 """Whom a text concerns in each CRM, by which rule, and how they stood at the time.
 
-`given` is the person whom the sender meant, as long as the mirror does not know that person.
+`given` is the person who was meant, as long as the mirror knows nobody living by that id. `cause`
+says why it is not the one who was chosen; `origin` is the match as it was before that one went, as
+long as they may come back.
 """
 
 assignments = Table(
@@ -230,8 +236,26 @@ people = Table(
     Column("opted_out", Boolean),
     Column("modified_at", Instant, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
+    Column("became", String),
     Column("fields", JSON, nullable=False),
+    Index(
+        "ix_people_became",
+        "crm",
+        "became",
+        sqlite_where=text("became IS NOT NULL"),
+        postgresql_where=text("became IS NOT NULL"),
+    ),
 )
+"""People as last pulled; `became` is the record that took the place of one that is gone."""
+
+carried_opt_outs = Table(
+    "carried_opt_outs",
+    metadata,
+    Column("crm", String, primary_key=True),
+    Column("person_id", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+"""Who took a no over that somebody had set by hand on a record that became theirs."""
 
 phones = Table(
     "phones",

@@ -14,7 +14,7 @@ class TextFacts:
     """One text and whom it concerns in one CRM. `owner` is who acts: the person's owner, else the
     opportunity's, else the fallback; an inactive one is replaced by the fallback. `answered` is
     set on a text that was replied to. `opportunity_rule` is how the opportunity was found, or why
-    there is none."""
+    there is none. `converted` says that the person was a lead when the text was matched."""
 
     message: Message
     person: Person | None = None
@@ -22,6 +22,7 @@ class TextFacts:
     opportunity: Opportunity | None = None
     answered: bool = False
     opportunity_rule: str | None = None
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

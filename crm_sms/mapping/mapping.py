@@ -17,8 +17,8 @@ from crm_sms.mapping.schema import (
     TimelineEntrySpec,
     read,
 )
-from crm_sms.mapping.scopes import SCOPES
-from crm_sms.mapping.sections import Section, section
+from crm_sms.mapping.scopes import SCOPES, RecordName
+from crm_sms.mapping.sections import UNTOUCHED, Section, section
 from crm_sms.records import (
     Columns,
     DesiredRecord,
@@ -151,6 +151,7 @@ def _text(facts: TextFacts) -> dict[str, object]:
         "owner": facts.owner,
         "opportunity": facts.opportunity,
         "answered": facts.answered,
+        UNTOUCHED: {RecordName.LEAD} if facts.converted else (),
         "opportunity_rule": facts.opportunity_rule,
     }
 

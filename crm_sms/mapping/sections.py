@@ -54,6 +54,11 @@ def _as_key(raw: Any) -> str:
     return str(raw).lower() if isinstance(raw, bool) else str(raw)
 
 
+UNTOUCHED = "untouched"
+"""Among the facts, and no name of any expression: lookups that keep what they have. A converted
+lead cannot be referred to any more; where it is named already, it stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A record of one object and lane.
@@ -86,6 +91,8 @@ class Section:
         """
         desired: dict[str, DesiredField] = {}
         for field in self.fields:
+            if field.record in facts.get(UNTOUCHED, ()):
+                continue
             value = self._value(field, facts)
             if value is not None or field.rule is WriteRule.ALWAYS:
                 desired[field.name] = DesiredField(value, field.rule)

@@ -5,48 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from crm_sms.matching.opportunities import OpportunityRule, Pipeline, choose_opportunity
+from crm_sms.matching.excerpts import Cause, Excerpt, Match
+from crm_sms.matching.opportunities import OpportunityRule, choose_opportunity
 from crm_sms.matching.rules import Candidate, Choice, Rule, choose
 from crm_sms.messages import Message, tie_of
 from crm_sms.records import Opportunity, Person, Role, Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One text in one CRM: the person or None, the rule, the opportunity, how things stood.
-
-    `given` is the person whom the sender meant and the mirror does not know."""
-
-    message_id: int
-    crm: str
-    rule: str
-    opportunity_rule: str
-    object: str | None = None
-    person_id: str | None = None
-    opportunity_id: str | None = None
-    context: Mapping[str, Scalar] | None = None
-    conversation_id: int | None = None
-    given: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """The part of one CRM's mirror that a batch rests on, and what was matched there before.
-
-    `holders` are ids of people by number, `assigned` those whom somebody said it is. `matches` are
-    by message, of the batch's own texts, `before` by message key, of texts that came before them.
-    """
-
-    people: Mapping[str, Person]
-    holders: Mapping[str, list[str]]
-    assigned: Mapping[str, str]
-    pipeline: Pipeline
-    matches: Mapping[int, Match]
-    before: Mapping[str, Match]
-
-    def opportunity(self, match: Match) -> Opportunity | None:
-        """The opportunity of a match."""
-        return self.pipeline.opportunities.get(match.opportunity_id or "")
 
 
 def match_texts(
@@ -61,60 +24,93 @@ def match_texts(
     for id, text in sorted(texts.items(), key=lambda one: (one[1].occurred_at, tie_of(one[1]))):
         last = before.get(text.key) or ""
         last_match = chosen.get(last) or known.before.get(last)
-        last_texted = known.people.get((last_match and last_match.person_id) or "")
+        last_texted = known.person(last_match.person_id if last_match else None)
         match = _match(crm, id, text, last_texted, known)
-        chosen[text.key] = replace(match, given=_given_but_unknown(text, known))
+        chosen[text.key] = replace(match, given=_meant_but_gone(text, known))
     return chosen
 
 
-def _given_but_unknown(text: Message, known: Excerpt) -> str | None:
-    """Whom the sender meant, if a pull must bring that person first."""
-    given = text.metadata.person_id
-    return None if given in known.people else given
+def _meant_but_gone(text: Message, known: Excerpt) -> str | None:
+    """Whom somebody meant, if a pull must bring that person first, or back."""
+    meant = (text.metadata.person_id, known.assigned.get(text.number or ""))
+    return next((id for id in meant if id and id not in known.people), None)
 
 
 def _match(crm: str, id: int, text: Message, last_texted: Person | None, known: Excerpt) -> Match:
     stored = known.matches.get(id)
     choice = _choose(text, last_texted, known, stored)
-    # A reply takes the conversation that it opened along, to whomever it turns out to concern.
-    talk = stored.conversation_id if stored else None
-    if choice.person is None:
-        return Match(id, crm, choice.rule, OpportunityRule.NONE, conversation_id=talk)
-    if stored and stored.person_id == choice.person.id:
+    person = choice.person
+    if stored is None:
+        return _matched(Match(id, crm, choice.rule, OpportunityRule.NONE), person, known)
+    if person and stored.person_id == person.id:
         return replace(stored, rule=choice.rule)
-    roles, opportunities = known.pipeline.of(choice.person.id)
-    on_account = known.pipeline.of_account(choice.person.account_id)
+    chosen = stored.as_chosen
+    if person and known.person(chosen.person_id) == person:
+        return _moved(chosen, person, choice.rule)
+    # A reply takes the conversation that it opened along, to whomever it turns out to concern.
+    talk = stored.conversation_id
+    new = Match(id, crm, choice.rule, OpportunityRule.NONE, conversation_id=talk)
+    found = _matched(new, person, known)
+    if chosen.person_id is None or chosen.person_id in known.people:
+        return found
+    return found.without(chosen)
+
+
+def _matched(new: Match, person: Person | None, known: Excerpt) -> Match:
+    """The match with a person, and with how things stand for them now."""
+    if person is None:
+        return new
+    roles, opportunities = known.pipeline.of(person.id)
+    on_account = known.pipeline.of_account(person.account_id)
     opportunity, rule = choose_opportunity(roles, opportunities, on_account)
-    return Match(
-        id,
-        crm,
-        choice.rule,
-        rule,
-        object=choice.person.object,
-        person_id=choice.person.id,
+    return replace(
+        new,
+        opportunity_rule=rule,
+        object=person.object,
+        person_id=person.id,
         opportunity_id=opportunity.id if opportunity else None,
-        context=_context(choice.person, opportunity, roles, opportunities),
-        conversation_id=talk,
+        context=_context(person, opportunity, roles, opportunities),
     )
+
+
+def _moved(chosen: Match, person: Person, rule: str) -> Match:
+    """The same match with the record that its person is by now: how things stood stays."""
+    if chosen.person_id == person.id:
+        return replace(chosen, rule=rule)
+    converted = chosen.object != person.object or chosen.cause == Cause.CONVERSION
+    cause = Cause.CONVERSION if converted else Cause.MERGE
+    return replace(chosen, rule=rule, object=person.object, person_id=person.id, cause=cause)
 
 
 def _choose(
     text: Message, last_texted: Person | None, known: Excerpt, stored: Match | None
 ) -> Choice:
-    before = None
-    if stored and (person := known.people.get(stored.person_id or "")):
-        before = Choice(person, Rule(stored.rule))
-    given = known.people.get(text.metadata.person_id or "")
+    then = [stored.as_chosen, stored] if stored else []
+    before = next(filter(None, (_as_before(match, known) for match in then)), None)
+    given = known.person(text.metadata.person_id)
     if text.number is None and given is None:
         return before or Choice(None, Rule.NO_NUMBER)
-    held = known.holders.get(text.number or "", [])
+    waits = stored is not None and _waits(stored, known)
+    held = [] if waits else known.holders.get(text.number or "", [])
     return choose(
         [Candidate(known.people[id], known.pipeline.has_open(id)) for id in held],
         given=given,
-        assigned=known.people.get(known.assigned.get(text.number or "", "")),
+        assigned=known.person(known.assigned.get(text.number or "")),
         last_texted=last_texted,
         stored=before,
     )
+
+
+def _waits(stored: Match, known: Excerpt) -> bool:
+    """Nobody else gets a text while the record that took its person's place is still to be pulled;
+    nor one that nobody took when its person went: whoever gets the number later is a stranger."""
+    nobody = stored.origin_id is not None and stored.rule == Rule.UNKNOWN
+    return nobody or known.follow(stored.as_chosen.person_id).awaited is not None
+
+
+def _as_before(match: Match, known: Excerpt) -> Choice | None:
+    person = known.person(match.person_id)
+    return Choice(person, Rule(match.rule)) if person else None
 
 
 def _context(

@@ -31,7 +31,8 @@ class Person:
     """A CRM contact or lead as mirrored; `object` is the CRM's own name for its kind.
 
     `opted_out` is None where the CRM hides the field. `fields` holds the further columns that
-    settings and mapping name. A deleted person keeps id and `deleted`, the rest may be empty.
+    settings and mapping name. A deleted person keeps id and `deleted`, the rest may be empty;
+    `became` is the id of the record that took their place, by a merge or a conversion.
     """
 
     object: str
@@ -45,6 +46,7 @@ class Person:
     opted_out: bool | None = None
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     deleted: bool = False
+    became: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

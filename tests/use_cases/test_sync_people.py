@@ -466,7 +466,7 @@ def test_a_text_finds_the_person_it_was_meant_for_once_they_are_pulled(
 
 
 def test_a_deleted_person_holds_no_number_and_gets_no_text(place: Place) -> None:
-    """Their texts so far stay theirs; new ones wait for whoever gets the number next."""
+    """Their texts wait for them, not for the stranger who gets the number next, as new ones do."""
     place.org.put(person("ann", OLD))
     place.sync()
     place.receive("A", OLD)
@@ -474,9 +474,13 @@ def test_a_deleted_person_holds_no_number_and_gets_no_text(place: Place) -> None
     place.sync()
     place.receive("B", OLD)
     assert place.numbers() == set()
-    assert place.whom() == {"A": "ann", "B": None}
+    assert place.whom() == {"A": None, "B": None}
     place.org.put(person("bob", OLD, minute=20))
-    assert place.sync().rematched == 1
+    place.sync()
+    place.process()
+    assert place.whom() == {"A": None, "B": "bob"}
+    place.org.put(person("ann", OLD, minute=30))
+    place.sync()
     place.process()
     assert place.whom() == {"A": "ann", "B": "bob"}
 

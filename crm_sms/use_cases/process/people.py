@@ -37,10 +37,12 @@ def excerpt(
     by_hand = assigned(ledger, connection, crm, numbers)
     wanted = {id for held in holders.values() for id in held}
     had = [*stored.values(), *(match for text in texts for match in text.former)]
-    wanted |= {match.person_id for match in had if match.person_id}
+    wanted |= {id for match in had for id in (match.person_id, match.origin_id) if id}
     wanted |= {id for id in given if id}
     wanted |= set(by_hand.values())
     people = mirror.people_by_id(connection, crm, wanted)
+    became = mirror.gone(connection, crm, wanted - people.keys())
+    people |= mirror.people_by_id(connection, crm, {id for id in became.values() if id})
     pipeline = mirror.pipeline(connection, crm, people)
     accounts = {person.account_id for person in people.values() if person.account_id}
     on_account = open_on_accounts(connection, crm, accounts if planner.account_fallback else ())
@@ -59,4 +61,5 @@ def excerpt(
         ),
         matches=stored,
         before={key: stored[id] for key, id in earlier.items() if id in stored},
+        became=became,
     )

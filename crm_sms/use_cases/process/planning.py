@@ -11,7 +11,7 @@ from crm_sms.ledger import mirror
 from crm_sms.ledger.matched import store_matches
 from crm_sms.ledger.planned import withdraw_unseen
 from crm_sms.mapping.facts import ReplyTask, TextFacts
-from crm_sms.matching import Excerpt, Match, match_texts, touched
+from crm_sms.matching import Cause, Excerpt, Match, match_texts, touched
 from crm_sms.messages import Message
 from crm_sms.plan import plan_text
 from crm_sms.records import Owner, Person
@@ -116,5 +116,12 @@ def plan_one(
 def _facts(desk: Desk, message: Message, person: Person | None, match: Match) -> TextFacts:
     opportunity = desk.known.opportunity(match)
     owner = acting_owner(person, opportunity, desk.owners, desk.planner.tasks.fallback_owner)
-    answered = message.replied_at is not None
-    return TextFacts(message, person, owner, opportunity, answered, match.opportunity_rule)
+    return TextFacts(
+        message,
+        person,
+        owner,
+        opportunity,
+        answered=message.replied_at is not None,
+        opportunity_rule=match.opportunity_rule,
+        converted=match.cause == Cause.CONVERSION,
+    )

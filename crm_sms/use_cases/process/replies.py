@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from crm_sms.ledger import conversations, inbox
+from crm_sms.ledger import conversations, inbox, mirror
 from crm_sms.ledger.arrivals import Arrival, arrival
-from crm_sms.matching import Match
+from crm_sms.matching import Match, follow
 from crm_sms.routing import Conversation, Reply, converse, deserves_task, task_key
 from crm_sms.use_cases.process.words import LoadedText, Planner, Processing
 
@@ -65,8 +65,20 @@ def _known(connection: Connection, crm: str, replies: Sequence[Reply]) -> dict[i
         return {}
     known = conversations.by_id(connection, {reply.held for reply in replies if reply.held})
     since = min(reply.at for reply in replies)
-    people = {reply.person_id for reply in replies}
-    return known | {one.id: one for one in conversations.recent(connection, crm, people, since)}
+    people = mirror.predecessors(connection, crm, {reply.person_id for reply in replies})
+    known |= {one.id: one for one in conversations.recent(connection, crm, people, since)}
+    return _by_now(connection, crm, known)
+
+
+def _by_now(
+    connection: Connection, crm: str, talks: Mapping[int, Conversation]
+) -> dict[int, Conversation]:
+    """A conversation goes on with whoever its person is by now: a merge opens no second task."""
+    whose = {talk.person_id for talk in talks.values()}
+    became = mirror.gone(connection, crm, whose)
+    living = {*whose, *filter(None, became.values())} - became.keys()
+    now = {id: follow(id, living, became).id or id for id in whose}
+    return {id: replace(talk, person_id=now[talk.person_id]) for id, talk in talks.items()}
 
 
 def _taken_back(
@@ -83,10 +95,10 @@ def _taken_back(
     """
     mine = {task_key(text.message.key): text for text in texts}
     held = {match.conversation_id for match in chosen.values() if match.conversation_id}
-    known = conversations.by_id(connection, held).values()
+    known = _by_now(connection, planner.crm, conversations.by_id(connection, held))
     opened = {
         talk.id: text.id
-        for talk in known
+        for talk in known.values()
         if (text := mine.get(talk.task_key))
         and not (text.id in worthy and chosen[text.message.key].person_id == talk.person_id)
     }

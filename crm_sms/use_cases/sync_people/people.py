@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from crm_sms.ledger import inbox
-from crm_sms.ledger.mirror_pages import Learnt, meant_for, store_people, waiting_for
+from crm_sms.ledger.mirror_pages import Learnt, resting_on, store_people, waiting_for
 from crm_sms.records import Person
 from crm_sms.use_cases.sync_people.opt_outs import opt_out_again
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
@@ -27,7 +27,7 @@ def store_people_page(
     # Excludes processors: see the shared lock in process.
     ledger.lock(connection, ["mirror"])
     learnt = store_people(ledger, connection, crm, people, syncing.region)
-    _match_again(syncing, report, connection, people, learnt, now)
+    _match_again(syncing, report, connection, learnt, now)
     opt_out_again(syncing, report, connection, learnt, now)
     return learnt.changed
 
@@ -36,14 +36,13 @@ def _match_again(
     syncing: Syncing,
     report: SyncReport,
     connection: Connection,
-    found: Sequence[Person],
     learnt: Learnt,
     now: datetime,
 ) -> None:
-    """Texts that waited for a number, or were meant for somebody unknown, are looked at again; so
-    are those of a number that fewer people share now."""
+    """Texts that waited for a number, or rest on somebody who came, went, or is somebody else now,
+    are looked at again; so are those of a number that fewer people share now."""
     crm = syncing.planner.crm
-    waiting = set(meant_for(connection, crm, [one.id for one in found if not one.deleted]))
+    waiting = resting_on(connection, crm, learnt.turned)
     numbers = {number for held in learnt.numbers.values() for number in held}.union(learnt.lost)
     if numbers:
         waiting |= set(waiting_for(connection, crm, numbers))

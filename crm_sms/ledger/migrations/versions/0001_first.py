@@ -172,8 +172,25 @@ def upgrade() -> None:
         sa.Column("opted_out", sa.Boolean(), nullable=True),
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("became", sa.String(), nullable=True),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_people")),
+    )
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_people_became",
+            ["crm", "became"],
+            unique=False,
+            sqlite_where=sa.text("became IS NOT NULL"),
+            postgresql_where=sa.text("became IS NOT NULL"),
+        )
+
+    op.create_table(
+        "carried_opt_outs",
+        sa.Column("crm", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("at", crm_sms.ledger.types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("crm", "person_id", name=op.f("pk_carried_opt_outs")),
     )
     op.create_table(
         "phones",
@@ -331,6 +348,9 @@ def upgrade() -> None:
             "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column("given", sa.String(), nullable=True),
+        sa.Column("cause", sa.String(), nullable=True),
+        sa.Column("origin_id", sa.String(), nullable=True),
+        sa.Column("origin", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"], ["conversations.id"], name=op.f("fk_matches_conversation_id")
         ),
@@ -346,6 +366,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_matches_crm_given"), ["crm", "given"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_matches_crm_opportunity_id"), ["crm", "opportunity_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_matches_crm_origin_id"), ["crm", "origin_id"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_matches_crm_person_id"), ["crm", "person_id"], unique=False
