@@ -286,7 +286,7 @@ def delivering(app: App, name: str) -> Delivery:
 
 def _texts(app: App, name: str) -> tuple[str, str]:
     message = planner_in_use(app, name)[0].mapping.message
-    return message.object, message.key_field
+    return message.object, message.key_field or ""
 
 
 def syncing(app: App, name: str) -> Syncing:

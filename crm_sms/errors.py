@@ -6,6 +6,7 @@
     │   ├── BadSettings       a setting is missing, unknown or out of range
     │   ├── BadMapping        a mapping file does not fit its schema or the CRM
     │   ├── WrongSchema       the ledger is older or newer than this program
+    │   ├── LedgerBehind      the ledger was restored, and lacks what it wrote since
     │   └── AccessRefused     a CRM or provider does not accept our credentials
     ├── RefusedInput          this input is wrong: nothing of it was kept
     │   ├── Forged            a webhook whose signature does not match
@@ -50,6 +51,10 @@ class BadMapping(FixSetup):
 
 class WrongSchema(FixSetup):
     """The ledger's schema is older or newer than this program."""
+
+
+class LedgerBehind(FixSetup):
+    """A CRM holds what this ledger never wrote: it was restored from a backup."""
 
 
 class AccessRefused(FixSetup):

@@ -235,6 +235,11 @@ class Crm(Protocol):
         wins over a deleted one with the same key."""
         ...
 
+    def newest_write(self, object: str, key_field: str, since: datetime | None) -> datetime | None:
+        """When our user last wrote one of these records that have a key of ours, by the CRM's own
+        clock; None if not after `since`, or if our user does not see them. One call."""
+        ...
+
     def keys(self, object: str, key_field: str) -> Iterator[Mapping[str, str]]:
         """Every living record of this object that has a key, page by page: the CRM's id → the
         key."""

@@ -23,10 +23,11 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and the instance that takes it."""
+    """An access token, the instance that takes it, and whose it is."""
 
     access_token: str = field(repr=False)
     instance_url: str
+    user_id: str = ""
 
 
 Form = dict[str, str]
@@ -134,7 +135,8 @@ class Tokens:
     def _token_of(self, status: int, body: object) -> Token:
         if status != 200 or not isinstance(body, Mapping):
             raise _refusal(self._settings.login_url, status, body)
-        token = Token(str(body.get("access_token", "")), str(body.get("instance_url", "")))
+        user_id = str(body.get("id", "")).rpartition("/")[2]  # the URL of who we are
+        token = Token(str(body.get("access_token", "")), str(body.get("instance_url", "")), user_id)
         # The token must not be sent in clear to another machine, whatever the answer says.
         problem = url_problem(token.instance_url, allow_http=self._settings.allow_http)
         if problem or not token.access_token:

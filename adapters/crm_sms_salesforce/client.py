@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
@@ -33,7 +34,7 @@ from crm_sms_salesforce.outcomes import (
     unclear,
 )
 from crm_sms_salesforce.pulls import pages, source_of, statement
-from crm_sms_salesforce.reads import every_key, find
+from crm_sms_salesforce.reads import every_key, find, newest_write
 from crm_sms_salesforce.refusals import reading
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.settings import load_settings
@@ -76,7 +77,7 @@ class SalesforceCrm:
             return WriteResult(everywhere(chunks, unclear("")), calls=0, usage=self.usage)
         before = self.calls
         outcomes = self._write(chunks)
-        return WriteResult(outcomes, calls=self.calls - before, usage=self.usage)
+        return WriteResult(outcomes, self.calls - before, self.usage, self._rest.answered_at)
 
     def read(
         self,
@@ -94,6 +95,16 @@ class SalesforceCrm:
             except ApiError as error:
                 visible = self._visible_after(error, object, fields)
                 return find(self._rest, object, key_field, keys, visible, deleted=deleted)
+
+    def newest_write(self, object: str, key_field: str, since: datetime | None) -> datetime | None:
+        """See `Crm.newest_write`."""
+        with reading():
+            try:
+                return newest_write(self._rest, object, key_field, since)
+            except ApiError as error:
+                if not error.codes & _HIDDEN:
+                    raise
+                return None
 
     def keys(self, object: str, key_field: str) -> Iterator[Mapping[str, str]]:
         """See `Crm.keys`."""

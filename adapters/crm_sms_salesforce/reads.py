@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from crm_sms.records import Found
 from crm_sms_salesforce.faults import ApiError, parse_faults
 from crm_sms_salesforce.rest import Rest
-from crm_sms_salesforce.soql import select_by_key, select_keyed
-from crm_sms_salesforce.values import distinct, scalars
+from crm_sms_salesforce.soql import select_by_key, select_keyed, select_written
+from crm_sms_salesforce.values import distinct, instant, scalars
 
 QUERIES_PER_COMPOSITE = 5
 
@@ -39,6 +40,17 @@ def find(
             continue
         found[key] = Found(str(held["Id"]), scalars(record, fields), deleted=gone)
     return found
+
+
+def newest_write(
+    rest: Rest, object: str, key_field: str, since: datetime | None
+) -> datetime | None:
+    """When our user last changed a row with a key of ours, after `since`; None too if the org did
+    not say who our user is."""
+    if not rest.user_id:
+        return None
+    page = next(rest.pages(select_written(object, key_field, rest.user_id, since)))
+    return next((instant(row["LastModifiedDate"]) for row in page["records"]), None)
 
 
 def every_key(rest: Rest, object: str, key_field: str) -> Iterator[dict[str, str]]:

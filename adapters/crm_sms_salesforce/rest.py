@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from crm_sms.errors import TryLater, Unclear
@@ -38,6 +39,16 @@ class Rest:
     def usage(self) -> Usage | None:
         """From the last answer that said it."""
         return self._session.usage
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the org answered the last call by its own clock; None if it did not."""
+        return self._session.answered_at
+
+    @property
+    def user_id(self) -> str:
+        """Who we are; empty if the token did not say so. Raises AccessRefused or TryLater."""
+        return self._tokens.current().user_id
 
     def sign_in(self) -> str:
         """The instance that takes our token. Raises AccessRefused or TryLater."""

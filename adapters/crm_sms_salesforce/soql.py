@@ -25,6 +25,17 @@ def select_changed(
     return f"{_select(object, fields)}{where} ORDER BY SystemModstamp, Id"
 
 
+def select_written(object: str, key_field: str, user_id: str, since: datetime | None) -> str:
+    """When a user last changed one of the rows that have a key, if after `since`. Bounded by
+    SystemModstamp, which is indexed and never earlier."""
+    conditions = [format_soql("LastModifiedById = {}", user_id), f"{_name(key_field)} != null"]
+    if since is not None:
+        bound = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        conditions += [f"SystemModstamp >= {bound}", f"LastModifiedDate > {bound}"]
+    where = f" WHERE {' AND '.join(conditions)}"
+    return f"{_select(object, ['LastModifiedDate'])}{where} ORDER BY SystemModstamp DESC LIMIT 1"
+
+
 def select_keyed(object: str, key_field: str) -> str:
     """Every row whose key is not empty."""
     return f"{_select(object, ['Id', key_field])} WHERE {_name(key_field)} != null ORDER BY Id"

@@ -6,6 +6,8 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,7 +31,8 @@ class Session(requests.Session):
 
     Raises TryLater for a request that never left, Unclear for one that left and got no answer,
     AccessRefused for a 401 that a new token does not mend. `calls` leaves out tokens, requests
-    that never left, and those refused with a 401.
+    that never left, and those refused with a 401. `answered_at` is when the org answered the last
+    one by its own clock, None if it did not or does not say so.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Session(requests.Session):
         self._monotonic = monotonic
         self.calls = 0
         self.usage: Usage | None = None
+        self.answered_at: datetime | None = None
 
     def request(
         self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any
@@ -78,11 +82,13 @@ class Session(requests.Session):
             "headers": _without_pretty_print(kwargs.get("headers")),
         }
         try:
+            self.answered_at = None
             response = super().request(method, at_instance(url, token), *args, **kwargs)
         except requests.RequestException as error:
             raise self._broken(method, error) from error
         self.calls += response.status_code != 401 and _COUNTED in url
         self.usage = parse_usage(response.headers.get("Sforce-Limit-Info", "")) or self.usage
+        self.answered_at = parse_date(response.headers.get("Date", ""))
         return response
 
     def _timeout(self, method: str) -> tuple[float, float]:
@@ -121,6 +127,14 @@ def parse_usage(header: str) -> Usage | None:
     """Calls used and allowed, from `api-usage=18/5000; per-app-api-usage=17/250(appName=x)`."""
     found = _API_USAGE.search(header)
     return Usage(int(found[1]), int(found[2])) if found else None
+
+
+def parse_date(header: str) -> datetime | None:
+    """The instant of a `Date` header: the org's clock, in whole seconds."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def never_left(error: requests.RequestException) -> bool:

@@ -1,14 +1,14 @@
-"""`crm-sms db`: the ledger's schema."""
+"""`crm-sms db`: the ledger's schema, and a ledger that was restored."""
 
 from __future__ import annotations
 
 import typer
 
-from crm_sms.cli.installation import installation
-from crm_sms.cli.screen import PARKED, AsJson, answer
+from crm_sms.cli.installation import installation, wake
+from crm_sms.cli.screen import PARKED, AsJson, answer, many
 from crm_sms.errors import WrongSchema
 
-db = typer.Typer(help="Look after the ledger's schema.", no_args_is_help=True)
+db = typer.Typer(help="Look after the ledger.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +30,26 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     if before is None:
         line = f"the ledger is new, at schema {after}"
     answer({"before": before, "revision": after}, as_json, lambda: [line])
+
+
+@db.command()
+def restored(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Say that the ledger was restored from a backup and has what it lacked: write to CRMs again.
+
+    First bring it what it lacks, with crm-sms sync provider --since and crm-sms sync people.
+    """
+    from crm_sms.use_cases.restored import restored as say
+
+    with installation(ctx) as app:
+        found = say(app.ledger, tuple(app.settings.crms), app.clock())
+        wake(app)
+    looked_up = {crm: {"looked_up": rows} for crm, rows in found.items()}
+    answer(looked_up, as_json, lambda: [_again(crm, rows) for crm, rows in found.items()])
+
+
+def _again(crm: str, rows: int) -> str:
+    waiting = many(rows, "record that waits is", "records that wait are")
+    return f"{crm} is written to again; {waiting} looked up before"
 
 
 @db.command()

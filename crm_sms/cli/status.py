@@ -24,8 +24,8 @@ def add_to(app: typer.Typer) -> None:
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show what waits, what is parked, and how old the mirrors and listings are.
 
-    Ends with 3 if anything is parked, callbacks were missed, a mapping cannot be read, or records
-    wait for a CRM that is not in the settings.
+    Ends with 3 if anything is parked, callbacks were missed, a mapping cannot be read, records wait
+    for a CRM that is not in the settings, or a CRM has more of ours than the ledger.
     """
     from crm_sms.bootstrap import mapping_problems
     from crm_sms.use_cases.status import overview
@@ -86,6 +86,8 @@ def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
     yield f"last request: {_request(crm.last_request, at)}"
     if crm.mapping:
         yield f"mapping: {crm.mapping}"
+    if crm.behind:
+        yield f"nothing is written: {crm.behind}"
     if crm.pause:
         yield f"left alone until {cell(crm.pause.until)}: {crm.pause.why}"
 

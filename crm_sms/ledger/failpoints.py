@@ -20,6 +20,7 @@ COMMITS: Mapping[str, str] = {
     "sync.page": "one page of the mirror",
     "sync.watermark": "how far a pull came",
     "sync.lookup": "people who were looked up by their number, and which numbers were",
+    "restored": "the word that a restored ledger has what it lacked, and which rows are doubted",
     "parked": "a retry or a drop of parked rows",
     "unmatched": "an assignment made by hand",
     "meta": "a note of what is in use",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
@@ -35,18 +36,28 @@ def open_request(connection: Connection, crm: str, worker: str, rows: int, now: 
 
 
 def close_request(
-    connection: Connection, holder: str, calls: int, verdicts: Sequence[Verdict], now: datetime
+    connection: Connection,
+    holder: str,
+    calls: int,
+    verdicts: Sequence[Verdict],
+    now: datetime,
+    crm_at: datetime | None = None,
 ) -> None:
-    """Add what became of its rows, or of some of them."""
+    """Add what became of its rows, or of some of them; `crm_at` is when the CRM answered by its own
+    clock."""
     more = {
         "calls": calls,
         "done": verdicts.count(Verdict.DONE),
         "unclear": verdicts.count(Verdict.MAYBE),
         "parked": verdicts.count(Verdict.PARK),
     }
-    sums = {name: func.coalesce(requests.c[name], 0) + count for name, count in more.items()}
+    values: dict[str, Any] = {
+        name: func.coalesce(requests.c[name], 0) + count for name, count in more.items()
+    }
+    if crm_at:
+        values["crm_at"] = crm_at
     statement = update(requests).where(requests.c.id == int(holder))
-    connection.execute(statement.values(ended_at=now, **sums))
+    connection.execute(statement.values(ended_at=now, **values))
 
 
 def last_request(connection: Connection, crm: str) -> LastRequest | None:

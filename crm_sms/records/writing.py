@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from crm_sms.records.desired import Scalar
@@ -104,11 +105,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """Outcomes in the shape of the chunks written; `calls` is how many the CRM counted."""
+    """Outcomes in the shape of the chunks written; `calls` is how many the CRM counted, `at` when
+    it answered by its own clock, if it did and says so."""
 
     outcomes: tuple[tuple[Outcome, ...], ...]
     calls: int = 1
     usage: Usage | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

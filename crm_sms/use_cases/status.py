@@ -18,6 +18,7 @@ from crm_sms.ledger.requests import LastRequest, last_request
 from crm_sms.ledger.throttles import Pause, pause_at
 from crm_sms.ledger.triage import texts_in_triage
 from crm_sms.records import State
+from crm_sms.use_cases.restored import what_it_lacks
 
 _RECENT = timedelta(days=1)
 
@@ -26,7 +27,8 @@ _RECENT = timedelta(days=1)
 class CrmStatus:
     """One CRM. `mirror` says by part when it was last pulled, `parked` how many rows by reason,
     `unmatched` how many texts have no person by the rule that says why. `pause` is set while the
-    CRM is left alone, `mapping` says what is wrong with its file, if something is."""
+    CRM is left alone, `mapping` says what is wrong with its file, if something is, and `behind`
+    what to do if the ledger is older than what it wrote there."""
 
     queues: Sequence[Queue]
     parked: Mapping[str, int]
@@ -35,6 +37,7 @@ class CrmStatus:
     last_request: LastRequest | None
     pause: Pause | None
     mapping: str
+    behind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,9 @@ class Overview:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is parked, missing, or left behind, and every mapping can be read."""
-        troubled = any(crm.mapping for crm in self.crms.values())
+        """Whether nothing is parked, missing, or left behind, every mapping can be read, and no CRM
+        has more of ours than the ledger."""
+        troubled = any(crm.mapping or crm.behind for crm in self.crms.values())
         return not (self.parked or self.missed or self.left_behind or troubled)
 
 
@@ -148,6 +152,7 @@ def _of_crm(connection: Connection, crm: str, now: datetime, problem: str) -> Cr
         last_request=last_request(connection, crm),
         pause=pause_at(connection, crm, now),
         mapping=problem,
+        behind=what_it_lacks(connection, crm, now),
     )
 
 

@@ -31,7 +31,7 @@ def test_ages_are_told_in_words(crm_sms: Any, world: World, contact: str) -> Non
     document = crm_sms("status", "--json").json
     assert (document["inbox"], document["inbox_since"]) == (1, began.isoformat())
     crm = document["crms"]["salesforce"]
-    keys = {"queues", "parked", "mirror", "unmatched", "last_request", "pause", "mapping"}
+    keys = {"queues", "parked", "mirror", "unmatched", "last_request", "pause", "mapping", "behind"}
     assert set(crm) == keys
     assert (crm["mapping"], document["left_behind"]) == ("", {})
     assert {q["lane"]: q["due"] for q in crm["queues"]}["task"] == 1

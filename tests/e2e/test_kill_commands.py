@@ -107,6 +107,13 @@ def listed(world: World, _: str) -> tuple[str, ...]:
     return ("sync", "provider")
 
 
+def restored(world: World, _: str) -> tuple[str, ...]:
+    """A reply waits, and somebody says that the ledger was restored."""
+    world.receive(world.reply(JANE, "SM1"))
+    world.process()
+    return ("db", "restored")
+
+
 HERE: dict[str, Callable[[World, str], tuple[str, ...]]] = {
     "process.replan": replan,
     "deliver.pause": pause,
@@ -114,6 +121,7 @@ HERE: dict[str, Callable[[World, str], tuple[str, ...]]] = {
     "parked": parked,
     "reconcile": listed,
     "reconcile.mark": listed,
+    "restored": restored,
     "unmatched": unmatched,
 }
 

@@ -252,7 +252,10 @@ class Office:
     def delivery(self, worker: str = "w1") -> Delivery:
         """What one worker needs."""
         crm: Any = self.crm
-        return Delivery(self.ledger, "small", crm, WINDOWS, self.clock, worker, lambda: 1.0)
+        texts = lambda: ("Thing", "Key")  # noqa: E731
+        return Delivery(
+            self.ledger, "small", crm, WINDOWS, self.clock, worker, lambda: 1.0, texts, {"small"}
+        )
 
     def clock(self) -> datetime:
         """What the machine says that it is; the CRM knows better."""

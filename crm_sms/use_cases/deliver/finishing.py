@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -30,14 +31,15 @@ Settled = Sequence[tuple[OutboxRow, Settlement]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a request came to: rows that are settled, rows to be given back, its calls, and what the
-    CRM said of its quota."""
+    """What a request came to: rows that are settled, rows to be given back, its calls, what the CRM
+    said of its quota, and when it answered by its own clock."""
 
     settled: Settled
     left: Sequence[OutboxRow]
     work: Work
     calls: int = 0
     usage: Usage | None = None
+    crm_at: datetime | None = None
 
 
 def finish(delivery: Delivery, turn: Turn, throttle: Throttle, ended: Ended) -> None:
@@ -73,18 +75,20 @@ def _settle(delivery: Delivery, connection: Connection, turn: Turn, ended: Ended
     remember(ledger, connection, delivery.name, _confirmed(ledger, settled, ended.work, known))
     note_left_out(ledger, connection, delivery.name, _left_out(settled, ended.work))
     verdicts = [one.verdict for _, one in settled]
-    close_request(connection, turn.holder, ended.calls, verdicts, delivery.clock())
+    now = delivery.clock()
+    close_request(connection, turn.holder, ended.calls, verdicts, now, ended.crm_at)
 
 
 def give_back(
     delivery: Delivery, turn: Turn, throttle: Throttle, rows: Sequence[OutboxRow]
 ) -> None:
-    """Nothing was written: give the rows back."""
+    """Nothing was written: give the rows back, if any were claimed."""
     ledger = delivery.ledger
     with ledger.write("deliver.pause") as connection:
         release(connection, turn.holder, [row.id for row in rows])
         put_throttle(ledger, connection, delivery.name, throttle)
-        close_request(connection, turn.holder, 0, [], delivery.clock())
+        if turn.holder:
+            close_request(connection, turn.holder, 0, [], delivery.clock())
 
 
 def _confirmed(

@@ -43,7 +43,7 @@ def request(
     left = [row for row in rows if row.id not in work.outcomes]
     if answer.response.pause_s or _is_long(delivery, turn):
         left, others = [*left, *others], ()
-    ended = Ended(settled, left, work, answer.calls, answer.usage)
+    ended = Ended(settled, left, work, answer.calls, answer.usage, answer.crm_at)
     finish(delivery, turn, answer.throttle, ended)
     _count(report, settled, work)
     report.paused_until = answer.throttle.until if answer.response.pause_s else None

@@ -8,10 +8,11 @@ from dataclasses import replace
 import structlog
 
 from crm_sms.delivery.throttle import Throttle
-from crm_sms.errors import AccessRefused, CrmSmsError, StoreUnavailable, TryLater
+from crm_sms.errors import AccessRefused, CrmSmsError, LedgerBehind, StoreUnavailable, TryLater
 from crm_sms.ledger.claims import Turn
 from crm_sms.ledger.outbox import OutboxRow
 from crm_sms.use_cases.deliver.claiming import claim_rows, take_turn, throttle_of
+from crm_sms.use_cases.deliver.comparing import compare
 from crm_sms.use_cases.deliver.describing import describe
 from crm_sms.use_cases.deliver.finishing import give_back
 from crm_sms.use_cases.deliver.preparing import alike, prepare
@@ -47,11 +48,14 @@ def _one_turn(delivery: Delivery, report: DeliveryReport) -> bool:
     report.paused_until = throttle.pause_at(now)
     if report.paused_until:
         return False
-    turn, rows = claim_rows(delivery, take_turn(delivery, throttle, now))
-    if not rows:
-        return False
+    turn, rows = take_turn(delivery, throttle, now), list[OutboxRow]()
     try:
-        return _requests(delivery, report, turn, throttle, rows)
+        compare(delivery, turn)
+        turn, rows = claim_rows(delivery, turn)
+        return bool(rows) and _requests(delivery, report, turn, throttle, rows)
+    except LedgerBehind as error:
+        report.failed = str(error)
+        return False
     except AccessRefused as error:
         report.failed = str(error)
         log.error("access refused", crm=delivery.name, remedy=str(error))

@@ -15,7 +15,9 @@ from crm_sms.ports import Crm
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Everything one CRM's delivery needs. `worker` names this process, unlike any other;
-    `jitter` gives numbers between 0 and 1."""
+    `jitter` gives numbers between 0 and 1. `texts` says of which object a text's record is, and
+    which field its key is in. `compared` are the CRMs that this process has held against the
+    ledger."""
 
     ledger: Ledger
     name: str
@@ -24,6 +26,8 @@ class Delivery:
     clock: Clock
     worker: str
     jitter: Callable[[], float]
+    texts: Callable[[], tuple[str, str]]
+    compared: set[str]
 
 
 @dataclass(slots=True)

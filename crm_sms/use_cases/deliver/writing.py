@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from crm_sms.delivery.chunks import Request, merged
 from crm_sms.delivery.response import Response, response
@@ -22,12 +22,14 @@ from crm_sms.use_cases.descriptions import forget_described
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request as a whole; the outcome of each row is in its `Work`."""
+    """What became of a request as a whole; the outcome of each row is in its `Work`. `crm_at` is
+    when the CRM answered by its own clock."""
 
     throttle: Throttle
     response: Response
     calls: int = 0
     usage: Usage | None = None
+    crm_at: datetime | None = None
 
 
 def write(
@@ -63,7 +65,7 @@ def write(
     heard = response(throttle.pace, limits, every, elapsed_s=elapsed_s, tries=tries, read=read)
     why = ", ".join(sorted({outcome.reason or "no answer" for outcome in every}))
     throttle = replace(throttle, pace=heard.pace).resting(ended, heard.pause_s, why)
-    return Answer(throttle, heard, result.calls, result.usage)
+    return Answer(throttle, heard, result.calls, result.usage, result.at)
 
 
 def _by_id(request: Request, outcomes: Sequence[Sequence[Outcome]]) -> dict[int, Outcome]:
