@@ -31,6 +31,7 @@ from crm_sms.use_cases.deliver import Delivery
 from crm_sms.use_cases.forecast import Asked
 from crm_sms.use_cases.mapping_in_use import mapping_in_use, problem_of
 from crm_sms.use_cases.process import Planner, Processing
+from crm_sms.use_cases.receive import Receiving
 from crm_sms.use_cases.reconcile import Reconciling
 from crm_sms.use_cases.sync_people import Syncing
 from crm_sms.use_cases.verify import Verifying
@@ -247,6 +248,11 @@ def opt_out_rules(app: App) -> dict[str, OptOutRules]:
     """The opt-out words of every configured provider, by the name that its events carry."""
     found = (plugins.adapter(plugins.PROVIDERS, t.adapter) for t in app.settings.providers.values())
     return {adapter.name: adapter.opt_out_rules for adapter in found}
+
+
+def receiving(app: App, name: str) -> Receiving:
+    """What the callbacks of the provider of this name need, in a web application of your own."""
+    return Receiving(app.ledger, app.providers[name], opt_out_rules(app), app.clock)
 
 
 def processing(app: App) -> Processing:

@@ -37,6 +37,14 @@ _MATCHES = select(matches).where(
 )
 
 
+def matched_to(connection: Connection, crm: str, person_id: str) -> list[int]:
+    """Messages that concern this person of a CRM."""
+    query = select(matches.c.message_id).where(
+        matches.c.crm == crm, matches.c.person_id == person_id
+    )
+    return list(connection.execute(query).scalars())
+
+
 def due_to(connection: Connection, crm: str, keys: Collection[str]) -> set[int]:
     """Messages that, planned again, plan the records with these keys in one CRM: a text's own, and
     one of the texts of each person and opportunity."""

@@ -24,7 +24,12 @@ _AT = datetime(2026, 1, 2, 15, 0, tzinfo=UTC)
 _OURS, _THEIRS = parse_address("+15005550006"), parse_address("+12025550123")
 _METADATA = Metadata(campaign="campaign", template="template", purpose="purpose")
 
-_SENT = Message(
+OWNER = Owner("owner", "Rep", _AT)
+DEAL = Opportunity("deal", "Deal", _AT, account_id="account", owner_id="owner", stage="Open")
+TASK = ReplyTask("task", date(2026, 1, 3))
+NO = OptOut(_AT, "example", ("+12025550123",))
+
+SENT = Message(
     key="sent",
     provider="example",
     account="example",
@@ -40,9 +45,9 @@ _SENT = Message(
     delivered_at=_AT,
     metadata=_METADATA,
 )
-_CLICKED = replace(_SENT, first_clicked_at=_AT, last_clicked_at=_AT, click_count=1)
-_ANSWERED = replace(_SENT, replied_at=_AT, response_seconds=60)
-_REPLY = Message(
+CLICKED = replace(SENT, first_clicked_at=_AT, last_clicked_at=_AT, click_count=1)
+ANSWERED = replace(SENT, replied_at=_AT, response_seconds=60)
+REPLY = Message(
     key="reply",
     provider="example",
     account="example",
@@ -55,36 +60,30 @@ _REPLY = Message(
     body="Yes please",
     response_seconds=60,
 )
-_SUM = RollUp(sent_count=1, first_touch_at=_AT, last_touch_at=_AT, last_sent_at=_AT)
+SUM = RollUp(sent_count=1, first_touch_at=_AT, last_touch_at=_AT, last_sent_at=_AT)
 
 
 def rows_of(mapping: AMapping, crm: str) -> Mapping[str, tuple[WantedRow, ...]]:
     """By what happens (`sent`, `clicked`, `reply`, `opt_out`), the rows that it makes or changes. A
     record that the mapping cannot make of these facts makes none."""
-    clicked = replace(_SUM, click_count=1, last_click_at=_AT)
-    replied = replace(_SUM, reply_count=1, last_reply_at=_AT, last_response_seconds=60)
-    task = ReplyTask("task", date(2026, 1, 3))
-    no = OptOut(_AT, "example", ("+12025550123",))
-    sent = _state(mapping, crm, _SUM, {_SENT: None})
+    clicked = replace(SUM, click_count=1, last_click_at=_AT)
+    replied = replace(SUM, reply_count=1, last_reply_at=_AT, last_response_seconds=60)
+    sent = _state(mapping, crm, SUM, {SENT: None})
     after = {
-        "clicked": _state(mapping, crm, clicked, {_CLICKED: None}),
-        "reply": _state(mapping, crm, replied, {_ANSWERED: None, _REPLY: task}),
-        "opt_out": _state(mapping, crm, replied, {_ANSWERED: None, _REPLY: None}, no),
+        "clicked": _state(mapping, crm, clicked, {CLICKED: None}),
+        "reply": _state(mapping, crm, replied, {ANSWERED: None, REPLY: TASK}),
+        "opt_out": _state(mapping, crm, replied, {ANSWERED: None, REPLY: None}, NO),
     }
     before = _state(mapping, crm, RollUp(), {})
     changes = {"sent": (before, sent)} | {name: (sent, state) for name, state in after.items()}
     return {name: tuple(_changed(*states)) for name, states in changes.items()}
 
 
-def _state(
-    mapping: AMapping,
-    crm: str,
-    roll_up: RollUp,
-    texts: Mapping[Message, ReplyTask | None],
-    no: OptOut | None = None,
-) -> State:
+def example_person(mapping: AMapping) -> Person:
+    """Somebody of the first kind of people that the mapping names, whose further columns are all
+    empty."""
     columns = mapping.people[0]
-    person = Person(
+    return Person(
         columns.object,
         "person",
         columns.kind,
@@ -96,15 +95,23 @@ def _state(
         opted_out=False,
         fields=dict.fromkeys(columns.further),
     )
-    owner = Owner("owner", "Rep", _AT)
-    deal = Opportunity("deal", "Deal", _AT, account_id="account", owner_id="owner", stage="Open")
+
+
+def _state(
+    mapping: AMapping,
+    crm: str,
+    roll_up: RollUp,
+    texts: Mapping[Message, ReplyTask | None],
+    no: OptOut | None = None,
+) -> State:
+    person = example_person(mapping)
     plans: list[Plan] = [
         plan_person(mapping, crm, person, roll_up=roll_up, opt_out=no),
-        plan_opportunity(mapping, crm, deal, roll_up),
+        plan_opportunity(mapping, crm, DEAL, roll_up),
     ]
     for message, task in texts.items():
         answered = message.replied_at is not None
-        facts = TextFacts(message, person, owner, deal, answered)
+        facts = TextFacts(message, person, OWNER, DEAL, answered)
         plans.append(plan_text(mapping, crm, facts, task))
     records = (record for plan in plans for record in plan.records)
     return {(record.object, record.key, record.lane): record for record in records}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,33 @@ from crm_sms.events import Event, OptOutRules, OptOutType
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import append, suppress
 from crm_sms.ledger.storable import storable
+from crm_sms.ports import Clock, SmsProvider, WebhookRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """What one provider's callbacks need on their way in; `rules` are the opt-out rules of every
+    provider."""
+
+    ledger: Ledger
+    provider: SmsProvider
+    rules: Mapping[str, OptOutRules]
+    clock: Clock
+
+
+def receive_webhook(
+    receiving: Receiving, request: WebhookRequest, kind: str | None = None
+) -> list[Event]:
+    """Verify one callback and keep it, with what it says of opt-outs; what it said.
+
+    Once this returns it survives a power cut, so answer 204 with an empty body: a text in an answer
+    may be texted to the person. `kind` is the last part of the address, where the vendor has kinds.
+    Raises Forged or Unreadable, both RefusedInput, where nothing was kept (403, 400), and
+    StoreUnavailable, a TryLater, where the provider must send it again (503).
+    """
+    events = receiving.provider.receive(request, kind)
+    receive(receiving.ledger, receiving.rules, events, receiving.clock())
+    return events
 
 
 def receive(

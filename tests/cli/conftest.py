@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,10 @@ import structlog
 from typer.testing import CliRunner
 
 from crm_sms.cli import app
-from crm_sms.sandbox.server import running
-from crm_sms.testing.world import World, build
+from crm_sms.testing.sandbox import sandbox, world
+from crm_sms.testing.world import World
+
+__all__ = ["sandbox", "world"]
 
 NUMBER = "+12025550123"
 TWILIO = "AC00000000000000000000000000000001"
@@ -51,15 +52,6 @@ def anywhere() -> Iterator[Run]:
 
     yield run
     structlog.reset_defaults()  # a command sets up logging for the whole process
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An installation whose ledger has the schema, and an org without people."""
-    with running() as box:
-        it = build(tmp_path, box)
-        yield it
-        it.app.close()
 
 
 @pytest.fixture

@@ -8,23 +8,15 @@ from pathlib import Path
 import pytest
 
 from crm_sms.sandbox.server import Sandbox
-from crm_sms.testing.sandbox import sandbox
+from crm_sms.testing.sandbox import sandbox, world
 from crm_sms.testing.world import World, build
 
-__all__ = ["sandbox"]
-
-
-@pytest.fixture
-def world(tmp_path: Path, sandbox: Sandbox) -> Iterator[World]:
-    """An installation on SQLite, its CRM empty, its clock standing."""
-    world = build(tmp_path, sandbox)
-    yield world
-    world.app.close()
+__all__ = ["sandbox", "world"]
 
 
 @pytest.fixture
 def postgres_world(tmp_path: Path, sandbox: Sandbox, postgres_url: str) -> Iterator[World]:
-    """The same on PostgreSQL."""
+    """An installation as `world` is one, on PostgreSQL."""
     world = build(tmp_path, sandbox, database=postgres_url)
     yield world
     world.app.close()

@@ -100,7 +100,7 @@ class Acme:
         )
 
     def read_export(self, path: Path) -> Iterator[ExportRow]:
-        with path.open() as lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:
             if next(lines, "").strip() != "acme export":
                 raise Unreadable(f"{path.name}: not an export of Acme's")
             for number, line in enumerate(lines, 2):
