@@ -246,7 +246,9 @@ class Crm(Protocol):
         ...
 
     def pull(self, pull: Pull) -> Iterator[Page]:
-        """What changed since `pull.since` inclusive, oldest first, deletions included."""
+        """What changed since `pull.since` inclusive, oldest first, deletions included; very many
+        rows may come in no order, see `Page`. A `pull.resume` that the CRM no longer knows is as if
+        there were none."""
         ...
 
     def find_people(self, columns: Sequence[Columns], numbers: Collection[str]) -> Sequence[Person]:

@@ -19,6 +19,7 @@ from crm_sms.records import (
     Usage,
     WriteResult,
 )
+from crm_sms_salesforce.bulk import pulled
 from crm_sms_salesforce.checks import findings, room, version_finding
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
@@ -33,7 +34,7 @@ from crm_sms_salesforce.outcomes import (
     request_outcomes,
     unclear,
 )
-from crm_sms_salesforce.pulls import pages, source_of, statement
+from crm_sms_salesforce.pulls import source_of, statement
 from crm_sms_salesforce.reads import every_key, find, newest_write
 from crm_sms_salesforce.refusals import reading
 from crm_sms_salesforce.rest import Rest
@@ -118,14 +119,14 @@ class SalesforceCrm:
             seen = self._seen.get(source.object) or self._look_at(source.object)
             asked = statement(source, seen, pull)
             try:
-                yield from pages(self._rest, source, asked)
+                yield from pulled(self._rest, source, seen, pull)
             except ApiError as error:
                 if not error.codes & _HIDDEN:
                     raise
-                anew = statement(source, self._look_at(source.object), pull)
-                if anew == asked:
+                anew = self._look_at(source.object)
+                if statement(source, anew, pull) == asked:
                     raise
-                yield from pages(self._rest, source, anew)
+                yield from pulled(self._rest, source, anew, pull)
 
     def find_people(self, columns: Sequence[Columns], numbers: Collection[str]) -> Sequence[Person]:
         """See `Crm.find_people`. An object or a column that our user does not see is left out."""

@@ -60,7 +60,9 @@ def source_of(pull: Pull) -> Source:
     return _SOURCES[pull.part]
 
 
-def statement(source: Source, description: ObjectDescription, pull: Pull) -> str:
+def statement(
+    source: Source, description: ObjectDescription, pull: Pull, *, in_order: bool = True
+) -> str:
     """The query of a pull; columns that our user does not see are never selected.
 
     Raises AccessRefused if it does not see the one that tells which rows are wanted.
@@ -69,9 +71,14 @@ def statement(source: Source, description: ObjectDescription, pull: Pull) -> str
     if source.having and source.having.casefold() not in visible:
         remedy = "make the field, or give the run-as user's permission set read access"
         raise AccessRefused(f"our user does not see {source.object}.{source.having}: {remedy}")
-    wanted = distinct([*_ALWAYS, *source.fields])
+    wanted = distinct(names_of(source))
     fields = [name for name in wanted if name.casefold() in visible]
-    return select_changed(source.object, fields, pull.since, source.having)
+    return select_changed(source.object, fields, pull.since, source.having, in_order=in_order)
+
+
+def names_of(source: Source) -> tuple[str, ...]:
+    """Every name that a row is made of."""
+    return (*_ALWAYS, *source.fields)
 
 
 def pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
@@ -80,7 +87,7 @@ def pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
 
 
 def _pages(rest: Rest, source: Source, soql: str) -> Iterator[Page]:
-    names = (*_ALWAYS, *source.fields)
+    names = names_of(source)
     for page in rest.pages(soql):
         rows = tuple(source.row(scalars(record, names)) for record in page["records"])
         yield Page(rows, total=page.get("totalSize"))

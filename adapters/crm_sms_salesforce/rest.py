@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from requests import Response
 
 from crm_sms.errors import TryLater, Unclear
 from crm_sms.ports import Clock
@@ -14,6 +17,16 @@ from crm_sms_salesforce.faults import ApiError, parse_faults
 from crm_sms_salesforce.library import Salesforce, SalesforceError
 from crm_sms_salesforce.settings import Settings
 from crm_sms_salesforce.transport import Session
+
+
+@dataclass(frozen=True, slots=True)
+class JobRows:
+    """Rows of a job as CSV with a header line, how many, and the locator of the next; empty if
+    there are none."""
+
+    text: str
+    rows: int
+    following: str
 
 
 class Rest:
@@ -98,12 +111,33 @@ class Rest:
             page = self._read(_query_more(page["nextRecordsUrl"]))
             yield page
 
+    def query_job(self, soql: str) -> Mapping[str, Any]:
+        """A Bulk 2.0 job for a query, deleted rows included. Raises ApiError, AccessRefused or
+        TryLater."""
+        body = {"operation": "queryAll", "query": soql, "lineEnding": "LF"}
+        made: Mapping[str, Any] = self._read(
+            lambda sf: sf.restful("jobs/query", method="POST", json=body)
+        )
+        return made
+
+    def job_rows(self, job_id: str, locator: str, most: int) -> JobRows:
+        """Rows of a job that is complete, from a locator on; raises like `query_job`."""
+        params = {"maxRecords": str(most)} | ({"locator": locator} if locator else {})
+        path = f"{self.data_path}/jobs/query/{job_id}/results"
+        answer: JobRows = self._read(lambda sf: _job_rows(self._above(sf, path, params)))
+        return answer
+
     def _version_list(self, sf: Salesforce) -> Any:
-        """Above the versioned base, where the library has no call of its own."""
-        response = self._session.request("GET", f"https://{sf.sf_instance}/services/data/")
+        return self._above(sf, "/services/data/", {}).json()
+
+    def _above(self, sf: Salesforce, path: str, params: Mapping[str, str]) -> Response:
+        """Where the library has no call of its own: its `restful` takes JSON below the data path,
+        and its jobs are made, waited for and read in one go, without a place to go on from."""
+        url = f"https://{sf.sf_instance}{path}"
+        response = self._session.request("GET", url, params=params)
         if response.status_code >= 300:
             raise ApiError(response.status_code, parse_faults(response.json()))
-        return response.json()
+        return response
 
     def _read(self, call: Callable[[Salesforce], Any]) -> Any:
         sf = self._salesforce()
@@ -114,7 +148,7 @@ class Rest:
         except Unclear as error:
             raise TryLater(str(error), wait_s=5) from error
         except ValueError as error:
-            raise TryLater("Salesforce's answer is not JSON", wait_s=5) from error
+            raise TryLater("Salesforce's answer cannot be read", wait_s=5) from error
 
     def _salesforce(self) -> Salesforce:
         if self._built is None:
@@ -127,6 +161,12 @@ class Rest:
                 object_pairs_hook=dict,
             )
         return self._built
+
+
+def _job_rows(response: Response) -> JobRows:
+    following = response.headers.get("Sforce-Locator", "null")
+    rows = int(response.headers.get("Sforce-NumberOfRecords", ""))
+    return JobRows(response.content.decode(), rows, "" if following == "null" else following)
 
 
 def _query_more(url: str) -> Callable[[Salesforce], Any]:

@@ -14,15 +14,21 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 
 
 def select_changed(
-    object: str, fields: Sequence[str], since: datetime | None, having: str | None = None
+    object: str,
+    fields: Sequence[str],
+    since: datetime | None,
+    having: str | None = None,
+    *,
+    in_order: bool = True,
 ) -> str:
-    """Rows changed at or after `since`, oldest change first; `having` is a field that must not be
-    empty. Whole seconds: earlier by less than one, never later."""
+    """Rows changed at or after `since`, oldest change first if `in_order`; `having` is a field that
+    must not be empty. Whole seconds: earlier by less than one, never later."""
     conditions = [f"{_name(having)} != null"] if having else []
     if since is not None:
         conditions.append(f"SystemModstamp >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"{_select(object, fields)}{where} ORDER BY SystemModstamp, Id"
+    order = " ORDER BY SystemModstamp, Id" if in_order else ""
+    return f"{_select(object, fields)}{where}{order}"
 
 
 def select_written(object: str, key_field: str, user_id: str, since: datetime | None) -> str:

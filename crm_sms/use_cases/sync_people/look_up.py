@@ -74,9 +74,9 @@ def sight(numbers: Collection[str], people: Collection[Person], region: str | No
 
 def _store(syncing: Syncing, report: SyncReport, sighted: Sighted) -> None:
     ledger, crm, now = syncing.ledger, syncing.planner.crm, syncing.clock()
-    for people in slices(Page(tuple(sighted.people)), Portion()):
+    for some in slices(Page(tuple(sighted.people)), Portion()):
         with ledger.write("sync.lookup", give_way=True) as connection:
-            found = [one for one in people if isinstance(one, Person)]
+            found = [one for one in some.rows if isinstance(one, Person)]
             store_people_page(syncing, report, connection, found, now)
     with ledger.write("sync.lookup", give_way=True) as connection:
         lookups.put_asked(ledger, connection, crm, sighted.alike, now)

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from crm_sms.ledger.mirror_pages import forget_watermark, watermark
 from crm_sms.ledger.notes import note, put_note
+from crm_sms.ledger.resuming import put_resume
 from crm_sms.records import Columns, MirrorPart, Pull
 from crm_sms.use_cases.sync_people.words import Syncing
 
-_OVERLAP = timedelta(minutes=5)
+OVERLAP = timedelta(minutes=5)
 """Each pull looks back this far: rows of transactions that were open at the last pull carry an
 earlier instant than rows that it saw."""
 
@@ -33,7 +34,7 @@ def pulls(syncing: Syncing) -> Iterator[tuple[str, Pull]]:
 def _since(syncing: Syncing, part: str) -> datetime | None:
     with syncing.ledger.read() as connection:
         at = watermark(connection, syncing.planner.crm, part)
-    return at - _OVERLAP if at else None
+    return at - OVERLAP if at else None
 
 
 def _begin(syncing: Syncing, name: str, columns: Columns) -> None:
@@ -49,6 +50,7 @@ def _begin(syncing: Syncing, name: str, columns: Columns) -> None:
             return
     with syncing.ledger.write("sync.watermark") as connection:
         forget_watermark(connection, crm, name)
+        put_resume(syncing.ledger, connection, crm, name, None)
         put_note(syncing.ledger, connection, at, wanted)
 
 
