@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from crm_sms.cli.screen import many
 from crm_sms.records import Reason
 from crm_sms.testing.world import World
 from crm_sms.use_cases.parked import REMEDIES
@@ -26,16 +28,27 @@ def parked(world: World, contact: str) -> list[int]:
     return [row.id for row in find(world.app.ledger)]
 
 
-def test_each_reason_is_listed_with_its_remedy(crm_sms: Any, parked: list[int]) -> None:
-    """And each row with the CRM's words."""
+def test_each_cause_is_listed_with_its_remedy(crm_sms: Any, parked: list[int]) -> None:
+    """And the CRM's words, an example, and how to have its rows written again."""
     answer = crm_sms("parked", "list")
     assert answer.code == 0
-    assert f"validation: {len(parked)} parked. Remedy: {REMEDIES[Reason.VALIDATION]}" in answer.out
-    assert "ask Kim" in answer.out
+    assert answer.out.count(f"Remedy: {REMEDIES[Reason.VALIDATION]}") == len(parked)
+    for one in crm_sms("parked", "list", "--json").json["causes"]:
+        place = f"of {one['object']} in salesforce, cause {one['id']}"
+        assert f"validation: {many(one['rows'], 'record', 'records')} {place}" in answer.out
+        assert f"for example row {one['row']}: {one['example']}" in answer.out
+        assert f"crm-sms parked retry --cause {one['id']} has" in answer.out
+    assert "FIELD_CUSTOM_VALIDATION_EXCEPTION: ask Kim" in answer.out
+
+
+def test_every_row_can_be_seen(crm_sms: Any, parked: list[int]) -> None:
+    """With its number, for those that want one row alone."""
+    answer = crm_sms("parked", "list", "--rows")
+    assert set(parked) == {int(id) for id in re.findall(r"^ *(\d+) +salesforce", answer.out, re.M)}
 
 
 def test_the_list_as_a_document(crm_sms: Any, parked: list[int]) -> None:
-    """Rows with stable keys, and the remedies of the reasons among them."""
+    """Rows with stable keys, and the causes among them."""
     document = crm_sms("parked", "list", "--json").json
     assert [row["id"] for row in document["rows"]] == parked
     assert set(document["rows"][0]) == {
@@ -48,8 +61,10 @@ def test_the_list_as_a_document(crm_sms: Any, parked: list[int]) -> None:
         "detail",
         "since",
         "tries",
+        "cause",
     }
-    assert document["remedies"] == {"validation": REMEDIES[Reason.VALIDATION]}
+    assert {row["cause"] for row in document["rows"]} == {one["id"] for one in document["causes"]}
+    assert document["causes"][0]["remedy"] == REMEDIES[Reason.VALIDATION]
 
 
 def test_a_reason_picks_its_rows(crm_sms: Any, parked: list[int]) -> None:
@@ -99,6 +114,8 @@ def test_a_number_that_is_not_parked_ends_with_3(crm_sms: Any, parked: list[int]
         ["retry", "--reason", "weather"],
         ["list", "--reason", "weather"],
         ["drop", "--all"],
+        ["retry", "--cause", "0", "--reason", "data"],
+        ["drop", "1", "--cause", "0"],
     ],
     ids=" ".join,
 )
@@ -179,3 +196,32 @@ def test_what_a_crm_left_behind_is_listed_and_dropped(
 def test_a_drop_of_a_crm_takes_nothing_else(crm_sms: Any, parked: list[int]) -> None:
     """Ids and a reason are other orders."""
     assert crm_sms("parked", "drop", "17", "--crm", "sales").code == 2
+
+
+def test_one_cause_is_retried_alone(crm_sms: Any, world: World, contact: str) -> None:
+    """Of two causes with one reason; which one is told apart by the CRM's words."""
+    for object_name, message in (("SMS_Message__c", "ask Kim"), ("Contact", "ask Ann")):
+        world.fault("row_error", code=VALIDATION, message=message, match={"object": object_name})
+    world.receive(world.outbound(NUMBER, "SM1"))
+    world.settle()
+    world.clear_faults()
+    found = crm_sms("parked", "list", "--json").json["causes"]
+    kim = next(one for one in found if "ask Kim" in one["detail"])
+    assert len(found) == 2
+    seen = crm_sms("parked", "list", "--cause", kim["id"], "--json").json
+    assert [row["object"] for row in seen["rows"]] == ["SMS_Message__c"]
+    assert crm_sms("parked", "retry", "--cause", kim["id"]).out == "1 to be written again\n"
+    world.settle()
+    left = crm_sms("parked", "list", "--json").json["causes"]
+    assert [one["detail"].partition(": ")[2] for one in left] == ["ask Ann"]
+    assert crm_sms("parked", "drop", "--cause", left[0]["id"]).out == "1 dropped\n"
+
+
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_a_cause_that_has_no_rows_ends_with_3(
+    crm_sms: Any, parked: list[int], command: str
+) -> None:
+    """Nothing is done, and it says where to look."""
+    answer = crm_sms("parked", command, "--cause", "0000")
+    assert (answer.code, answer.out) == (3, "")
+    assert "crm-sms parked list" in answer.err
