@@ -18,6 +18,7 @@ ONCE: Mapping[str, tuple[str, ...]] = {
     "doctor": (),
     "db upgrade": (),
     "db current": (),
+    "db restored": (),
     "sync people": (),
     "sync provider": (),
     "sync all": (),
