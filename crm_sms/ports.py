@@ -18,6 +18,7 @@ from crm_sms.records import (
     Page,
     Person,
     Pull,
+    Scalar,
     Usage,
     WriteResult,
 )
@@ -201,6 +202,11 @@ class Crm(Protocol):
     limits: CrmLimits
 
     def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None: ...
+
+    @staticmethod
+    def lead_fields(last_name: str, company: str) -> Mapping[str, Scalar]:
+        """What a new lead must have besides its phone, by this CRM's own names."""
+        ...
 
     @staticmethod
     def full_id(id: str) -> str:

@@ -16,6 +16,7 @@ from crm_sms.records import (
     Page,
     Person,
     Pull,
+    Scalar,
     Usage,
     WriteResult,
 )
@@ -56,6 +57,11 @@ class SalesforceCrm:
         self._rest = Rest(self._settings, clock)
         self._seen: dict[str, ObjectDescription] = {}
         self.limits = self._settings.limits
+
+    @staticmethod
+    def lead_fields(last_name: str, company: str) -> Mapping[str, Scalar]:
+        """See `Crm.lead_fields`."""
+        return {"LastName": last_name, "Company": company}
 
     @staticmethod
     def full_id(id: str) -> str:

@@ -50,6 +50,17 @@ def must_be_one(folder: Path) -> None:
         )
 
 
+def chosen(app: App, crm: str | None) -> str:
+    """The CRM of this name, or the only one."""
+    names = list(app.settings.crms)
+    if crm is None and len(names) == 1:
+        return names[0]
+    if crm not in names:
+        known = ", ".join(names) or "none; add a table [crms.NAME] to crm-sms.toml"
+        raise typer.BadParameter(f"configured are: {known}", param_hint="--crm")
+    return crm
+
+
 @contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
     """Around imports of libraries that only an extra brings; MissingExtra names it."""

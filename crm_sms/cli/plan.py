@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crm_sms.cli.installation import installation
+from crm_sms.cli.installation import chosen, installation
 from crm_sms.cli.plan_calls import plan_calls
 from crm_sms.cli.screen import PARKED, AsJson, answer, table
 
@@ -53,7 +53,7 @@ def plan(
         raise typer.BadParameter("name a folder with --out, or ask for --calls")
     texts_a_day = _texts_a_day(volume) if calls else None
     with installation(ctx, any_schema=True) as app:
-        name = _chosen(app, crm)
+        name = chosen(app, crm)
         if out is not None:
             left = _project(app, name, out, force, as_json)
         else:
@@ -78,16 +78,6 @@ def _texts_a_day(volume: str | None) -> float:
     if found is None:
         raise typer.BadParameter("say how many texts, as in 20000/day", param_hint="--volume")
     return float(re.sub("[,_]", "", found[1]))
-
-
-def _chosen(app: App, crm: str | None) -> str:
-    names = list(app.settings.crms)
-    if crm is None and len(names) == 1:
-        return names[0]
-    if crm not in names:
-        known = ", ".join(names) or "none; add a table [crms.NAME] to crm-sms.toml"
-        raise typer.BadParameter(f"configured are: {known}", param_hint="--crm")
-    return crm
 
 
 def _document(name: str, done: Written) -> dict[str, Any]:

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_sms.cli.create_lead import create_lead
 from crm_sms.cli.installation import installation, wake
 from crm_sms.cli.screen import AsJson, answer, many, table
 from crm_sms.phone import masked
 
 if TYPE_CHECKING:
-    from crm_sms.use_cases.unmatched import Unmatched
+    from crm_sms.use_cases.unmatched import Candidate, Unmatched
 
 unmatched = typer.Typer(help="Texts whose person is not known.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds this group's commands."""
+    unmatched.command(name="create-lead")(create_lead)
     app.add_typer(unmatched, name="unmatched")
 
 
@@ -40,7 +42,8 @@ def list_unmatched(
 
 
 def _document(one: Unmatched, show_numbers: bool) -> dict[str, Any]:
-    """`assign` is a command for each candidate; it holds the number, so it is not always there."""
+    """`assign` is a command for each candidate, `create_lead` one where nobody holds the number;
+    they hold the number, so they are not always there."""
     number = one.number if show_numbers or one.number is None else masked(one.number)
     return {
         "crm": one.crm,
@@ -54,6 +57,11 @@ def _document(one: Unmatched, show_numbers: bool) -> dict[str, Any]:
             for id in [person.id for person in one.candidates] or ["PERSON_ID"]
             if show_numbers and number
         ],
+        "create_lead": (
+            f"crm-sms unmatched create-lead {number} --crm {one.crm}"
+            if show_numbers and number and one.rule == "unknown"
+            else None
+        ),
     }
 
 
@@ -68,15 +76,23 @@ def _shown(found: list[dict[str, Any]], show_numbers: bool) -> Iterator[object]:
         rows=[
             [
                 *(one[name] for name in columns),
-                "\n".join(f"{p.kind} {p.name} {p.id}" for p in one["candidates"]),
+                "\n".join(map(_candidate, one["candidates"])),
             ]
             for one in found
         ],
     )
-    commands = [line for one in found for line in one["assign"]]
-    yield from commands
+    for one in found:
+        yield from one["assign"]
+        yield from filter(None, [one["create_lead"]])
     if not show_numbers:
         yield "for whole numbers and the commands to assign them: --show-numbers"
+
+
+def _candidate(one: Candidate) -> str:
+    from crm_sms.use_cases.unmatched import Likeness
+
+    hints = {Likeness.OTHER_FORM: ": another form of it", Likeness.TYPED: ": typed like it"}
+    return f"{one.kind} {one.name} {one.id}{hints.get(one.likeness, '')}"
 
 
 @unmatched.command()

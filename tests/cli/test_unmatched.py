@@ -62,7 +62,7 @@ def test_the_commands_shown_can_be_pasted(
     assert (program, answer.code) == ("crm-sms", 0)
     assert answer.json == {
         "crm": "salesforce",
-        "person": shared["candidates"][0],
+        "person": {name: shared["candidates"][0][name] for name in ("id", "name", "kind")},
         "texts": 1,
     }
     world.process()
@@ -85,6 +85,17 @@ def test_for_an_unknown_number_the_id_is_left_to_fill_in(
     """Nobody is suggested."""
     text = crm_sms("unmatched", "list", "--show-numbers").out
     assert f"crm-sms unmatched assign {UNKNOWN} PERSON_ID --crm salesforce" in text
+
+
+def test_whose_phone_only_looks_like_it_is_marked(crm_sms: Any, world: World) -> None:
+    """With the command to assign all the same."""
+    raul = world.contact("+52 55 1234 5678", LastName="Raul")
+    world.sync()
+    world.receive(world.reply("+5215512345678", "SM1"))
+    world.process()
+    text = crm_sms("unmatched", "list", "--show-numbers").out
+    assert f"contact Raul {raul}: another form of it" in text
+    assert f"crm-sms unmatched assign +5215512345678 {raul} --crm salesforce" in text
 
 
 def test_with_nothing_to_do_it_says_so(crm_sms: Any) -> None:

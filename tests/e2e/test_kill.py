@@ -100,7 +100,10 @@ def test_a_kill_at_a_commit_changes_nothing_in_the_end(
         assert backlog(connection)[0] == 0
 
 
-@pytest.mark.parametrize("point", ["before", "after", "before=2", "after=2"])
+LOOK_UPS = ["sync.lookup:before", "sync.lookup:after", "sync.lookup:before=2"]
+
+
+@pytest.mark.parametrize("point", [*LOOK_UPS, "sync.lookup:after=2"])
 def test_a_kill_while_a_number_is_looked_up_costs_another_look_at_most(
     world: World, point: str
 ) -> None:
@@ -113,7 +116,7 @@ def test_a_kill_while_a_number_is_looked_up_costs_another_look_at_most(
     world.receive(world.reply(JANE, "SM1"))
     world.process()
     world.clear_faults()  # somebody shares her with us: nothing of her changed, so no pull says so
-    assert child(world, "sync", f"sync.lookup:{point}") == -signal.SIGKILL, "not reached"
+    assert child(world, "sync", point) == -signal.SIGKILL, "not reached"
     world.sync()
     world.settle(rounds=2)
     assert [record["Contact__c"] for record in world.records("SMS_Message__c")] == [jane]

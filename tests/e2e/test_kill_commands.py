@@ -149,6 +149,22 @@ def test_a_command_that_was_killed_is_simply_repeated(
     assert rows(world, inbox, outbox) == [0, 0]
 
 
+@pytest.mark.parametrize("point", ["before", "after", "before=2", "after=2"])
+def test_a_lead_that_was_killed_on_its_way_is_made_once(world: World, point: str) -> None:
+    """Also between the CRM's yes and ours; at worst it waits until no request can be under way."""
+    world.receive(world.reply(JANE, "SM1"))
+    world.process()
+    command = ("unmatched", "create-lead", JANE, "--yes")
+    assert crm_sms(world, *command, failpoint=f"unmatched:{point}") == -signal.SIGKILL
+    assert len(world.records("Lead")) == (1 if point.endswith("=2") else 0)
+    crm_sms(world, *command)
+    world.advance(1000)
+    crm_sms(world, *command)
+    world.settle(rounds=2)
+    [lead] = world.records("Lead", deleted=True)
+    assert [record["Lead__c"] for record in world.records("SMS_Message__c")] == [lead["Id"]]
+
+
 @pytest.fixture
 def serve(world: World) -> Iterator[Callable[..., int]]:
     """Starts `crm-sms serve`; its port."""

@@ -22,7 +22,7 @@ from crm_sms.ledger.tables import (
     phones,
 )
 from crm_sms.testing.world import CRM, World
-from crm_sms.use_cases.unmatched import Assigned, Unmatched, assign, unmatched
+from crm_sms.use_cases.unmatched import Assigned, Likeness, Unmatched, assign, unmatched
 
 NUMBER = "+12025550123"
 OTHER = "+12025550124"
@@ -75,6 +75,48 @@ def test_a_shared_number_is_listed_with_those_who_hold_it(world: World) -> None:
     assert {(person.id, person.name, person.kind) for person in one.candidates} == {
         (ids[0], "Ada", "contact"),
         (ids[1], "Bob", "contact"),
+    }
+
+
+def test_another_form_of_the_number_is_a_candidate(world: World) -> None:
+    """Mexican mobiles had a 1 behind +52, and texts may still come from there."""
+    raul = world.contact("+52 55 1234 5678", LastName="Raul")
+    world.sync()
+    world.receive(world.reply("+5215512345678", "SM1"))
+    world.process()
+    [one] = listed(world)
+    assert (one.rule, [(c.id, c.likeness) for c in one.candidates]) == (
+        "unknown",
+        [(raul, Likeness.OTHER_FORM)],
+    )
+
+
+def test_whose_phone_is_typed_like_it_is_a_candidate_once_it_was_looked_up(world: World) -> None:
+    """The mirror reads the number by the org's own region; who typed it may have meant this one."""
+    bert = world.contact("020 7946 0000", LastName="Bert")
+    world.sync()
+    world.receive(world.reply("+442079460000", "SM1"))
+    world.process()
+    assert listed(world)[0].candidates == ()
+    world.sync()
+    [one] = listed(world)
+    assert [(c.id, c.likeness) for c in one.candidates] == [(bert, Likeness.TYPED)]
+
+
+def test_who_holds_the_number_itself_stands_alone(world: World) -> None:
+    """What only looks like it is no candidate beside them."""
+    world.contact("+52 55 1234 5678", LastName="Raul")
+    for name in ("Ada", "Bob"):
+        world.contact("+525512345679", LastName=name)
+    world.contact("+52 1 55 1234 5679", LastName="Typed")
+    world.sync()
+    world.receive(world.reply("+525512345679", "SM1"))
+    world.process()
+    world.sync()
+    [one] = listed(world)
+    assert {(c.name, c.likeness) for c in one.candidates} == {
+        ("Ada", Likeness.HOLDS),
+        ("Bob", Likeness.HOLDS),
     }
 
 
