@@ -2,7 +2,7 @@
 
 class TestAcme(ProviderContract):
     @pytest.fixture
-    def provider(self): return Acme({"secret": "s"}, machine_clock)
+    def provider(self): return Acme({"secret": "s"}, clock)
 
     @pytest.fixture
     def callbacks(self): return {"status": …, "reply": …}  # signed requests by kind of event

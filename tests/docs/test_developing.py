@@ -49,7 +49,7 @@ def test_every_example_runs(project: Path) -> None:
 
 def test_examples_import_what_the_page_says_may_be_imported(project: Path) -> None:
     """Names of the package itself, what adapters use, and what is for tests."""
-    allowed = {"ports", "events", "records", "phone", "errors", "clock", "testing"}
+    allowed = {"ports", "events", "records", "phone", "errors", "testing"}
     for file in project.glob("*.py"):
         for room in re.findall(r"^(?:from|import) crm_sms\.(\w+)", file.read_text(), re.MULTILINE):
             assert room in allowed, (file.name, room)

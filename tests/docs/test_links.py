@@ -43,3 +43,17 @@ def test_the_first_page_leads_to_every_other_one() -> None:
         seen |= found
         waiting += found
     assert {page.resolve() for page in PAGES} - {(ROOT / "README.md").resolve()} <= seen
+
+
+@pytest.mark.parametrize("name", ["go-live.md", "salesforce-setup.md", "uninstall.md"])
+def test_steps_in_screens_of_others_name_their_source(name: str) -> None:
+    """Each paragraph, list item and row of a table that sends somebody into Setup has a link to
+    what its vendor says of it, or to the chapter that has."""
+    text = prose(ROOT / "docs" / name)
+    blocks = re.split(r"\n\n|\n(?=\d\. |- |\| )", text)
+    steps = [block for block in blocks if "Setup →" in block]
+    assert steps or name == "go-live.md"
+    bare = [
+        block for block in steps if "](https://" not in block and "](salesforce-setup" not in block
+    ]
+    assert bare == []
