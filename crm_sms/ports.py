@@ -289,6 +289,11 @@ class Crm(Protocol):
         """What doctor says of credentials, API version, permissions and limits."""
         ...
 
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the CRM last answered, by its own clock; None before, or if it did not say."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import jwt
@@ -23,11 +24,13 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token, the instance that takes it, and whose it is."""
+    """An access token, the instance that takes it, whose it is, and what it may be used for; the
+    last two are empty where the org does not say."""
 
     access_token: str = field(repr=False)
     instance_url: str
     user_id: str = ""
+    scopes: frozenset[str] = frozenset()
 
 
 Form = dict[str, str]
@@ -93,13 +96,15 @@ _PASSING = ("login rate exceeded", "retry your request")
 
 
 class Tokens:
-    """Keeps one token until the org refuses it. For one thread at a time."""
+    """Keeps one token until the org refuses it. For one thread at a time. `answered_at` is when
+    the token host answered last, by its own clock."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._session = requests.Session()
         self._token: Token | None = None
+        self.answered_at: datetime | None = None
 
     def current(self) -> Token:
         """The token in use, fetched if there is none.
@@ -128,6 +133,7 @@ class Tokens:
         except requests.RequestException as error:
             text = f"{settings.login_url} gave no token ({type(error).__name__})"
             raise TryLater(text, wait_s=5) from error
+        self.answered_at = parse_date(response.headers.get("Date", ""))
         if response.status_code == 429 or response.status_code >= 500:
             raise TryLater(f"{settings.login_url} answered HTTP {response.status_code}", wait_s=5)
         return self._token_of(response.status_code, json_or_none(response))
@@ -136,7 +142,12 @@ class Tokens:
         if status != 200 or not isinstance(body, Mapping):
             raise _refusal(self._settings.login_url, status, body)
         user_id = str(body.get("id", "")).rpartition("/")[2]  # the URL of who we are
-        token = Token(str(body.get("access_token", "")), str(body.get("instance_url", "")), user_id)
+        token = Token(
+            str(body.get("access_token", "")),
+            str(body.get("instance_url", "")),
+            user_id,
+            frozenset(str(body.get("scope") or "").split()),
+        )
         # The token must not be sent in clear to another machine, whatever the answer says.
         problem = url_problem(token.instance_url, allow_http=self._settings.allow_http)
         if problem or not token.access_token:
@@ -151,6 +162,14 @@ def _refusal(host: str, status: int, body: object) -> AccessRefused | TryLater:
         return TryLater(f"{host} gave no token: {fault.words}", wait_s=60)
     remedy = REMEDIES.get(fault.code, _DEFAULT_REMEDY)
     return AccessRefused(f"{host} refuses our credentials: {fault.words}; {remedy}")
+
+
+def parse_date(header: str) -> datetime | None:
+    """The instant of a `Date` header: the org's clock, in whole seconds."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def json_or_none(response: requests.Response) -> Any:

@@ -21,7 +21,7 @@ from crm_sms.records import (
     WriteResult,
 )
 from crm_sms_salesforce.bulk import pulled
-from crm_sms_salesforce.checks import findings, room, version_finding
+from crm_sms_salesforce.checks import findings, room
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.ids import full_id
@@ -40,6 +40,7 @@ from crm_sms_salesforce.reads import every_key, find, newest_write
 from crm_sms_salesforce.refusals import reading
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.settings import load_settings
+from crm_sms_salesforce.versions import version_finding
 from crm_sms_salesforce.writes import composite_body
 
 _HIDDEN = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
@@ -55,6 +56,7 @@ class SalesforceCrm:
     def __init__(self, settings: Mapping[str, Any], clock: Clock) -> None:
         self._settings = load_settings(settings)
         self._rest = Rest(self._settings, clock)
+        self._clock = clock
         self._seen: dict[str, ObjectDescription] = {}
         self.limits = self._settings.limits
 
@@ -168,7 +170,12 @@ class SalesforceCrm:
 
     def check(self) -> list[Finding]:
         """See `Crm.check`."""
-        return findings(self._rest, self._settings.api_version)
+        return findings(self._rest, self._settings.api_version, self._clock().date())
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """See `Crm.answered_at`."""
+        return self._rest.told_time_at
 
     def _write(self, chunks: Sequence[Chunk]) -> tuple[Fates, ...]:
         allow_save = self._settings.duplicate_rule_allow_save
@@ -204,7 +211,8 @@ class SalesforceCrm:
 
     def _why_unseen(self, object: str) -> str:
         """Under a version that the org does not serve, no object is there either."""
-        version = version_finding(self._rest.versions(), self._settings.api_version)
+        today = self._clock().date()
+        version = version_finding(self._rest.versions(), self._settings.api_version, today)
         if version.ok is False:
             return f"{version.text}: {version.remedy}"
         remedy = "give the run-as user's permission set read access"

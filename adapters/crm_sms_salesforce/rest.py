@@ -59,6 +59,16 @@ class Rest:
         return self._session.answered_at
 
     @property
+    def told_time_at(self) -> datetime | None:
+        """The last time that the org or its token host told, by its own clock."""
+        return self._session.answered_at or self._tokens.answered_at
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What our token may be used for; empty if that was not said. Raises as `user_id`."""
+        return self._tokens.current().scopes
+
+    @property
     def user_id(self) -> str:
         """Who we are; empty if the token did not say so. Raises AccessRefused or TryLater."""
         return self._tokens.current().user_id

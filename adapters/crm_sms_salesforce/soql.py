@@ -42,6 +42,11 @@ def select_written(object: str, key_field: str, user_id: str, since: datetime | 
     return f"{_select(object, ['LastModifiedDate'])}{where} ORDER BY SystemModstamp DESC LIMIT 1"
 
 
+def select_permissions(names: Iterable[str]) -> str:
+    """Whether our user has these permissions, which every user may ask of itself."""
+    return f"{_select('UserPermissionAccess', list(names))} LIMIT 1"
+
+
 def select_keyed(object: str, key_field: str) -> str:
     """Every row whose key is not empty."""
     return f"{_select(object, ['Id', key_field])} WHERE {_name(key_field)} != null ORDER BY Id"

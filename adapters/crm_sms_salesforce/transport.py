@@ -6,8 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from crm_sms.errors import AccessRefused, TryLater, Unclear
 from crm_sms.records import Usage
-from crm_sms_salesforce.auth import Token, Tokens, json_or_none
+from crm_sms_salesforce.auth import Token, Tokens, json_or_none, parse_date
 from crm_sms_salesforce.faults import ApiError, parse_faults
 from crm_sms_salesforce.refusals import raise_if_refused
 from crm_sms_salesforce.settings import Settings
@@ -127,14 +126,6 @@ def parse_usage(header: str) -> Usage | None:
     """Calls used and allowed, from `api-usage=18/5000; per-app-api-usage=17/250(appName=x)`."""
     found = _API_USAGE.search(header)
     return Usage(int(found[1]), int(found[2])) if found else None
-
-
-def parse_date(header: str) -> datetime | None:
-    """The instant of a `Date` header: the org's clock, in whole seconds."""
-    try:
-        return parsedate_to_datetime(header).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def never_left(error: requests.RequestException) -> bool:

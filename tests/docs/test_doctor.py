@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
 PLACES = ("crm_sms/use_cases/doctor", "adapters")
 SUBJECT = re.compile(
-    r"""(?:Finding\(\s*|subject(?:, \w+)? = |SUBJECT = |guarded\(\s*|agreement\(\s*)f?"([^"]+)\""""
+    r"""(?:Finding\(\s*|subject(?:, \w+)* = |SUBJECT = |guarded\(\s*|agreement\(\s*)f?"([^"]+)\""""
 )
 
 

@@ -24,6 +24,8 @@ REFRESH_TOKEN = "5Aep861sandbox.refresh.token"
 ORG_ID = ids.make("00D", 1)
 AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 """What the `aud` of an assertion may be, besides the org's own address."""
+SCOPE = "api refresh_token"
+"""What a token may be used for."""
 LONGEST_ASSERTION_S = 300
 """How far ahead `exp` may lie: three minutes are asked for, the clocks may differ by some."""
 
@@ -36,8 +38,9 @@ class Tokens:
     def __init__(self, now: Callable[[], datetime], user_id: Callable[[], str]) -> None:
         self._now = now
         self._user_id = user_id
-        self._valid: set[str] = set()
+        self._valid: dict[str, str] = {}
         self.refused = False
+        self.scope = SCOPE
 
     @cached_property
     def key(self) -> RSAPrivateKey:
@@ -61,9 +64,14 @@ class Tokens:
         scheme, _, token = authorization.partition(" ")
         return scheme in ("Bearer", "OAuth") and token in self._valid and not self.refused
 
+    def serves(self, authorization: str) -> bool:
+        """Whether a token that holds may be used for the API."""
+        scope = self._valid[authorization.partition(" ")[2]]
+        return not {"api", "full"}.isdisjoint(scope.split())
+
     def revoke(self, authorization: str) -> None:
         """Ends the token of an Authorization header."""
-        self._valid.discard(authorization.partition(" ")[2])
+        self._valid.pop(authorization.partition(" ")[2], None)
 
     def grant(self, form: Mapping[str, str], authorization: str, base_url: str) -> Answer:
         """Answers a POST to /services/oauth2/token; `base_url` becomes the instance_url."""
@@ -81,12 +89,12 @@ class Tokens:
         if self.refused:
             return _no("invalid_grant", "expired access/refresh token")
         token = f"{ORG_ID}!{secrets.token_urlsafe(48)}"
-        self._valid.add(token)
+        self._valid[token] = self.scope
         return Answer(
             body={
                 "access_token": token,
                 "signature": base64.b64encode(secrets.token_bytes(32)).decode(),
-                "scope": "api refresh_token",
+                "scope": self.scope,
                 "instance_url": base_url,
                 "id": f"{base_url}/id/{ORG_ID}/{self._user_id()}",
                 "token_type": "Bearer",

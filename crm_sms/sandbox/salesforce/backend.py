@@ -25,6 +25,8 @@ from crm_sms.sandbox.salesforce.resources import answer
 DAILY_CALLS = 115_000
 """Calls in rolling 24 hours: an Enterprise org with fifteen licences."""
 _DAY = timedelta(hours=24)
+NO_API = "This session is not valid for use with the REST API"
+"""What a token without the scope `api` is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Backend:
         with self.alone():
             if not self.tokens.valid(authorization):
                 return Admission(Plan(), unauthorized("list"))
+            if not self.tokens.serves(authorization):
+                return Admission(Plan(), unauthorized("list", NO_API))
             used, most = self.allowance()
             if used >= most:
                 refused = Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
@@ -184,6 +188,8 @@ class Backend:
         with self._lock:
             self.org.set_up(setup.read(self.org.schema, faults.rules))
             self.tokens.refused = faults.token_refused()
+            scopes = faults.standing("scopes")
+            self.tokens.scope = auth.SCOPE if scopes is None else scopes.params["scope"]
             rule = faults.standing("quota")
             quota = None if rule is None else (rule.id, rule.params["limit"])
             if quota != self._quota:
@@ -205,9 +211,9 @@ def _with_parts(call: Call, parts: list[Any]) -> Call | None:
     return replace(call, body={**call.body, "compositeRequest": parts}) if parts else None
 
 
-def unauthorized(shape: str) -> Answer:
+def unauthorized(shape: str, message: str = "Session expired or invalid") -> Answer:
     """401, as a list or as an object."""
-    body = RequestRefused("INVALID_SESSION_ID", "Session expired or invalid").as_top_level()
+    body = RequestRefused("INVALID_SESSION_ID", message).as_top_level()
     return Answer(401, body if shape == "list" else body[0])
 
 

@@ -26,6 +26,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "lock": {"parents": []},
     "quota": {"limit": 15_000, "remaining": 0},
     "expired_token": {"body": "list", "for_good": False},
+    "scopes": {"scope": ""},
     "validation": {"when": {}, "message": "not valid", "fields": []},
     "trigger": {
         "when": {},
@@ -34,6 +35,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
         "message": "SmsGuard: System.LimitException: Apex CPU time limit exceeded",
     },
     "duplicates": {"fields": [], "action": "block"},
+    "permissions": {"fields": []},
     "hidden": {"fields": []},
     "read_only": {"fields": []},
     "required": {"fields": []},

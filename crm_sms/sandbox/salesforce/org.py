@@ -11,7 +11,7 @@ from itertools import count
 from crm_sms.sandbox.salesforce import ids, schema, values
 from crm_sms.sandbox.salesforce.access import Access
 from crm_sms.sandbox.salesforce.schema import SObject
-from crm_sms.sandbox.salesforce.setup import Setup
+from crm_sms.sandbox.salesforce.setup import PERMISSIONS, Setup
 from crm_sms.sandbox.salesforce.table import Row, Table
 
 USERNAME = "integration@sandbox.example"
@@ -104,6 +104,15 @@ class Org:
     def set_up(self, setup: Setup) -> None:
         """Makes the org as an admin has set it up."""
         self.access = Access(self.schema, setup)
+        self._permit(setup)
+
+    def _permit(self, setup: Setup) -> None:
+        obj = self.schema[PERMISSIONS]
+        held = {f.name: f.default or f.name in setup.permissions for f in obj.fields.values()}
+        for row in list(self.tables[PERMISSIONS].rows.values()):
+            permitted = {name: held[name] for name in row if name.startswith("Permissions")}
+            self.put(obj, row | permitted)
+        self.commit()
 
     def fresh(self, obj: SObject) -> Row:
         """A new row with its id, its defaults, an owner and stamps; not stored yet."""
@@ -172,6 +181,7 @@ class Org:
             "Alias": "integr",
         }
         self.insert(self.schema["User"], given)
+        self.insert(self.schema[PERMISSIONS], {})
         for name, rows in schema.first_rows().items():
             obj = self.schema[name]
             for position, row in enumerate(rows, start=1):

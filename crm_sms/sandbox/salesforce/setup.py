@@ -11,12 +11,15 @@ from crm_sms.sandbox.salesforce.refusals import RequestRefused
 from crm_sms.sandbox.salesforce.schema import Field, SObject
 
 Schema = Mapping[str, SObject]
+PERMISSIONS = "UserPermissionAccess"
+"""The object whose only row tells what the user may do."""
 
 
 @dataclass(slots=True)
 class Setup:
     """Names are `Object.Field`; access is "none" or "read", of objects by name, of records by id.
 
+    `permissions` are those that the user has besides its own.
     `scanned` is how many rows a query may look at before it takes too long; None is any number.
     """
 
@@ -26,6 +29,7 @@ class Setup:
     objects: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     scanned: int | None = None
+    permissions: set[str] = field(default_factory=set)
 
 
 def read(schema: Schema, rules: Iterable[Rule]) -> Setup:
@@ -101,11 +105,18 @@ def _record_access(schema: Schema, setup: Setup, params: Mapping[str, Any]) -> N
     setup.records |= dict.fromkeys(params["ids"], params["access"])
 
 
+def _permissions(schema: Schema, setup: Setup, params: Mapping[str, Any]) -> None:
+    for name in params["fields"]:
+        _field(schema, f"{PERMISSIONS}.{name}")
+        setup.permissions.add(name)
+
+
 def _slow_query(schema: Schema, setup: Setup, params: Mapping[str, Any]) -> None:
     setup.scanned = params["rows"]
 
 
 _SETTERS: Mapping[str, Callable[[Schema, Setup, Mapping[str, Any]], None]] = {
+    "permissions": _permissions,
     "hidden": _hidden,
     "read_only": _read_only,
     "required": _required,

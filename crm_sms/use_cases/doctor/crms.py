@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from crm_sms.errors import BadMapping
 from crm_sms.mapping import check
 from crm_sms.ports import Crm, Finding
+from crm_sms.use_cases.doctor.clocks import agreement, timed
 from crm_sms.use_cases.doctor.words import REREAD, Patient, guarded
 from crm_sms.use_cases.mapping_in_use import what_follows
 from crm_sms.use_cases.process import Planner
@@ -14,7 +15,15 @@ from crm_sms.use_cases.process import Planner
 
 def crm(patient: Patient, name: str, readable: bool | None) -> list[Finding]:
     """A mapping that cannot be read and credentials that fail are told of both at once."""
-    found = guarded(name, lambda: iter(patient.crms[name].check()))
+    clock: list[Finding] = []
+
+    def ask() -> Iterator[Finding]:
+        adapter = patient.crms[name]
+        looked = timed(patient.clock, adapter.check)
+        clock.extend(agreement(f"clock {name}", looked, adapter.answered_at))
+        yield from looked.findings
+
+    found = guarded(name, ask)
     planner: list[Planner] = []
 
     def read() -> Iterator[Finding]:
@@ -27,7 +36,7 @@ def crm(patient: Patient, name: str, readable: bool | None) -> list[Finding]:
     found += guarded(f"mapping {name}", read)
     if planner and not any(finding.ok is False for finding in found):
         found += guarded(f"mapping {name}", lambda: _mapping(patient.crms[name], planner[0]))
-    return found
+    return [*found, *clock]
 
 
 def _mapping(crm: Crm, planner: Planner) -> Iterator[Finding]:

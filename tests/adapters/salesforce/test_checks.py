@@ -1,29 +1,54 @@
-"""What doctor says of version and limits."""
+"""What doctor says of scopes, permissions and limits."""
 
 from __future__ import annotations
 
 import pytest
 
-from crm_sms_salesforce.checks import limit_findings, version_finding
-
-SERVED = [f"{number}.0" for number in range(31, 69)]
+from crm_sms_salesforce.checks import (
+    TOO_MUCH,
+    limit_findings,
+    permission_findings,
+    scope_findings,
+)
 
 
 @pytest.mark.parametrize(
-    ("version", "ok"),
-    [("68.0", True), ("60.0", True), ("59.0", None), ("46.0", None), ("69.0", False)],
+    ("scopes", "ok", "remedy"),
+    [
+        ({"api"}, True, ""),
+        ({"api", "refresh_token"}, True, ""),
+        ({"refresh_token", "id"}, False, "add the scope"),
+        ({"full", "refresh_token"}, None, "replace"),
+    ],
 )
-def test_version(version: str, ok: bool | None) -> None:
-    """Beyond the org's newest fails, nine releases behind it warns: three years are promised."""
-    finding = version_finding(SERVED, version)
+def test_scopes(scopes: set[str], ok: bool | None, remedy: str) -> None:
+    """Without that for the API nothing works; with all of them more does than should."""
+    (finding,) = scope_findings(frozenset(scopes))
     assert finding.ok is ok
+    assert remedy in finding.remedy
     assert bool(finding.remedy) is (ok is not True)
+    assert "(api)" in finding.remedy or ok
 
 
-def test_newest_version_is_found_by_number() -> None:
-    """A version of three digits is newer than one of two."""
-    finding = version_finding(["99.0", "100.0", "31.0"], "101.0")
-    assert finding.remedy == "set api_version to 100.0 or lower"
+def test_scopes_that_the_org_does_not_tell() -> None:
+    """Nothing can be said of them."""
+    assert list(scope_findings(frozenset())) == []
+
+
+@pytest.mark.parametrize("name", sorted(TOO_MUCH))
+def test_a_permission_that_we_never_need(name: str) -> None:
+    """Each is named as Salesforce's set-up names it."""
+    (finding,) = permission_findings(dict.fromkeys(TOO_MUCH, False) | {name: True})
+    assert finding.ok is None
+    assert finding.text.endswith(f": {TOO_MUCH[name]}")
+    assert "permission set" in finding.remedy
+
+
+def test_permissions_of_a_user_of_its_own() -> None:
+    """None of them is well; and where the org tells nothing, nothing is said."""
+    (finding,) = permission_findings(dict.fromkeys(TOO_MUCH, False))
+    assert finding.ok is True
+    assert list(permission_findings({})) == []
 
 
 @pytest.mark.parametrize(("remaining", "ok"), [(1000, True), (200, True), (199, None), (0, None)])

@@ -418,7 +418,7 @@ def test_calls_are_those_that_the_org_counts(org: Org, upserts: Make) -> None:
     org.fault("drop", when="after_commit", times=1, match=WRITES)
     crm.write([upserts("m1")])
     assert crm.calls == org.calls - before
-    assert crm.calls == 8
+    assert crm.calls == 9
 
 
 @pytest.mark.parametrize("auth", ["client_credentials", "jwt", "refresh_token"])
@@ -465,15 +465,71 @@ def test_foreign_key_is_refused(org: Org, upserts: Make, private_key: str) -> No
 
 
 def test_doctor_of_a_healthy_org(org: Org) -> None:
-    """Credentials, version and limits are each one line."""
-    findings = org.crm().check()
+    """Credentials, scopes, version, limits, permissions: a line for each, in two calls."""
+    crm = org.crm()
+    findings = crm.check()
     assert [finding.subject for finding in findings] == [
         "salesforce credentials",
+        "salesforce scopes",
         "salesforce api_version",
         "salesforce DailyApiRequests",
         "salesforce DataStorageMB",
+        "salesforce permissions",
     ]
     assert all(finding.ok for finding in findings)
+    assert crm.calls == 2
+    assert crm.answered_at == org.sandbox.clock.now()
+
+
+def test_doctor_of_a_token_that_is_not_for_the_api(org: Org) -> None:
+    """Nothing further is asked: every call would be refused."""
+    org.fault("scopes", scope="refresh_token")
+    crm = org.crm()
+    credentials, scopes = crm.check()
+    assert (credentials.ok, scopes.ok, crm.calls) == (True, False, 0)
+
+
+def test_doctor_of_an_administrator(org: Org) -> None:
+    """An app that runs as one works, and is said."""
+    org.fault("permissions", fields=["PermissionsModifyAllData", "PermissionsAuthorApex"])
+    (*_, permissions) = org.crm().check()
+    assert (permissions.subject, permissions.ok) == ("salesforce permissions", None)
+    assert permissions.text.endswith("Modify All Data, Author Apex")
+
+
+@pytest.mark.parametrize("hidden", ["object", "field"])
+def test_doctor_of_an_org_that_tells_no_permissions(org: Org, hidden: str) -> None:
+    """Nothing is said of them."""
+    if hidden == "object":
+        org.fault("object_access", objects=["UserPermissionAccess"], access="none")
+    else:
+        org.fault("hidden", fields=["UserPermissionAccess.PermissionsManageUsers"])
+    findings = org.crm().check()
+    assert "salesforce permissions" not in {finding.subject for finding in findings}
+    assert all(finding.ok for finding in findings)
+
+
+def test_doctor_of_an_org_whose_calls_are_used_up(org: Org) -> None:
+    """Said once, with what to do, though the list of limits is itself a call."""
+    org.fault("quota", limit=5000, remaining=0)
+    failed = [finding for finding in org.crm().check() if not finding.ok]
+    assert [(one.subject, one.ok) for one in failed] == [("salesforce DailyApiRequests", False)]
+    assert "buy API calls" in failed[0].remedy
+
+
+def test_the_time_of_an_org_that_refuses_us_is_known(org: Org) -> None:
+    """A clock that is wrong may be why."""
+    crm = org.crm(client_secret="wrong")
+    crm.check()
+    assert crm.answered_at == org.sandbox.clock.now()
+
+
+def test_an_org_that_cannot_be_reached_tells_no_time(org: Org) -> None:
+    """Nor does one that was never asked."""
+    crm = org.crm(login_url="http://127.0.0.1:1")
+    assert crm.answered_at is None
+    crm.check()
+    assert crm.answered_at is None
 
 
 def test_doctor_of_a_version_that_the_org_does_not_serve(org: Org) -> None:
@@ -488,7 +544,7 @@ def test_doctor_of_limits_that_we_may_not_see(org: Org) -> None:
     """What the user may not ask is a warning, not a failure."""
     no = {"status": 403, "body": "json", "code": "INSUFFICIENT_ACCESS", "message": "no"}
     org.fault("status", match={"path": "/limits"}, **no)
-    (*_, limits) = org.crm().check()
+    (limits,) = [finding for finding in org.crm().check() if not finding.ok]
     assert (limits.subject, limits.ok) == ("salesforce limits", None)
     assert "INSUFFICIENT_ACCESS" in limits.text
 

@@ -158,6 +158,22 @@ def test_calls_need_a_token(api: Any, header: str) -> None:
     assert answer.json()[0]["errorCode"] == "INVALID_SESSION_ID"
 
 
+@pytest.mark.parametrize(
+    ("scope", "good"), [("refresh_token", False), ("", False), ("web full", True), ("api", True)]
+)
+def test_a_token_serves_what_its_scope_says(api: Any, scope: str, good: bool) -> None:
+    """Without one for the API every call is refused; older tokens stay what they are."""
+    known = api.credentials
+    form = {"grant_type": "client_credentials"} | {
+        name: known[name] for name in ("client_id", "client_secret")
+    }
+    _, before = post(api, **form)
+    api.fault("scopes", scope=scope)
+    _, answer = post(api, **form)
+    assert answer["scope"] == scope
+    assert (works(api, answer), works(api, before)) == (good, True)
+
+
 def test_tokens_are_not_counted(api: Any) -> None:
     """Neither logins nor refused calls use up the allowance."""
     api.token()

@@ -27,7 +27,7 @@ def test_every_fault_is_told_with_its_parameters(kind: str) -> None:
 
 def test_every_fault_does_something() -> None:
     """A kind strikes calls, or rows, or describes the org; none is only a name."""
-    assert set(CALL_DEEDS) | set(ROW_DEEDS) | SETTINGS | {"quota"} == set(KINDS)
+    assert set(CALL_DEEDS) | set(ROW_DEEDS) | SETTINGS | {"quota", "scopes"} == set(KINDS)
 
 
 @pytest.mark.parametrize("operation", sorted(life._OPERATIONS))
