@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+DAYS ?= 30
 NODE_JUDGES := tests/judges/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges browser slow lint wheel-test
+.PHONY: help demo test judges browser slow month lint wheel-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +32,10 @@ browser: .venv/installed ## the pages in a headless Chromium
 slow: .venv/installed ## the long runs, such as played hours; takes many minutes
 	@echo "==> long runs"
 	@$(BIN)/python -m pytest -m slow --no-skips
+
+month: .venv/installed ## a played month in which everything goes wrong; SEED=7 plays that one again
+	@echo "==> $(DAYS) played days"
+	@$(BIN)/python -m pytest tests/simulation -m slow --no-skips -s --days $(DAYS) $(if $(SEED),--seed $(SEED))
 
 lint: .venv/installed ## ruff, mypy --strict, import rules
 	@echo "==> lint"

@@ -1,0 +1,1 @@
+"""A month of texts, reps and troubles on the sandboxes, drawn by a seed."""
