@@ -45,10 +45,11 @@ class Plan:
 
 def plan_text(mapping: Mapping, crm: str, facts: TextFacts, task: ReplyTask | None = None) -> Plan:
     """The text's own record, its timeline entry, and its task if it opens a conversation. Of a text
-    that concerns nobody, only the record: it says so."""
+    that concerns nobody, only the record: it says so; likewise of one that concerns somebody whom
+    the mapping leaves out by now: it keeps them."""
     plan = Plan()
     plan.want("message", partial(mapping.message_record, crm, facts))
-    if facts.person is None:
+    if facts.person is None or not facts.person.covered:
         return plan
     plan.want("timeline_entry", partial(mapping.timeline_entry, crm, facts))
     if task:

@@ -113,6 +113,7 @@ def _person(row: Row[Any], numbers: Iterable[str]) -> Person:
         fields=row.fields,
         deleted=row.deleted,
         became=row.became,
+        covered=row.covered,
     )
 
 

@@ -30,8 +30,9 @@ from crm_sms.records import MirrorRow, Opportunity, Owner, Person, Role, Stage
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """Numbers that people hold since this page, by person id, numbers that somebody no longer has,
-    people whose opt-out field is unchecked, and how many are new or not as they were. `turned` are
-    those who are new, gone, back, or somebody else now."""
+    or holds who was taken in or left out, people whose opt-out field is unchecked, and how many are
+    new or not as they were. `turned` are those who are new, gone, back, taken in, left out, or
+    somebody else now."""
 
     numbers: Mapping[str, Collection[str]]
     lost: Collection[str]
@@ -70,6 +71,8 @@ def store_people(
     held = {id: numbers for id, numbers in learnt.items() if numbers}
     lost = {number for id in changed for number in had.get(id, set()) - have[id]}
     different = [person for person in rows if person.id in before]
+    flipped = [person.id for person in different if _has_flipped(person, before[person.id])]
+    lost |= {number for id in flipped for number in have[id]}
     turned = {person.id for person in different if _has_turned(person, before[person.id])}
     return Learnt(held, lost, unchecked, turned, len(before.keys() | set(changed)))
 
@@ -77,7 +80,12 @@ def store_people(
 def _has_turned(person: Person, before: Mapping[str, Any] | None) -> bool:
     if before is None:
         return not person.deleted or person.became is not None
-    return (before["deleted"], before["became"]) != (person.deleted, person.became)
+    then = before["deleted"], before["became"], before["covered"]
+    return then != (person.deleted, person.became, person.covered)
+
+
+def _has_flipped(person: Person, before: Mapping[str, Any] | None) -> bool:
+    return before is not None and before["covered"] != person.covered
 
 
 def _put(
@@ -113,6 +121,7 @@ def _person_row(crm: str, person: Person) -> dict[str, Any]:
         "modified_at": person.modified_at,
         "deleted": person.deleted,
         "became": person.became,
+        "covered": person.covered,
         "fields": dict(person.fields),
     }
 

@@ -183,6 +183,7 @@ matches = Table(
     Column("context", JSON),
     Column("conversation_id", Id, ForeignKey("conversations.id"), index=True),
     Column("given", String),
+    Column("waited_outside", Boolean, nullable=False, server_default=false()),
     Column("cause", String),
     Column("origin_id", String),
     Column("origin", JSON(none_as_null=True)),
@@ -237,6 +238,7 @@ people = Table(
     Column("modified_at", Instant, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("became", String),
+    Column("covered", Boolean, nullable=False, server_default=true()),
     Column("fields", JSON, nullable=False),
     Index(
         "ix_people_became",

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from crm_sms.ledger.tables import matches, message_data, messages
+from crm_sms.matching import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class InTriage:
 
 
 def numbers_in_triage(connection: Connection, crm: str) -> list[InTriage]:
-    """Every number with such texts."""
+    """Every number with such texts, but for those that only people hold whom the mapping leaves
+    out: nobody has to look at these."""
     query = (
         select(
             message_data.c.number,
@@ -33,7 +35,11 @@ def numbers_in_triage(connection: Connection, crm: str) -> list[InTriage]:
         .select_from(matches)
         .join(messages, messages.c.id == matches.c.message_id)
         .join(message_data, message_data.c.message_id == matches.c.message_id)
-        .where(matches.c.crm == crm, matches.c.person_id.is_(None))
+        .where(
+            matches.c.crm == crm,
+            matches.c.person_id.is_(None),
+            matches.c.rule != Rule.OUTSIDE,
+        )
         .group_by(message_data.c.number)
     )
     return [InTriage(*row) for row in connection.execute(query)]

@@ -43,7 +43,7 @@ def check(mapping: Mapping, descriptions: Descriptions) -> tuple[Problem, ...]:
     targets = _targets(mapping)
     found = chain(
         *(_of_section(one, descriptions.get(one.object), targets) for one in mapping.sections),
-        *(_of_columns(mapping.name, one, descriptions.get(one.object)) for one in mapping.people),
+        *(_of_columns(mapping, one, descriptions.get(one.object)) for one in mapping.people),
     )
     once: dict[tuple[str, str], Problem] = {}
     for problem in found:
@@ -139,21 +139,24 @@ def _targets(mapping: Mapping) -> Targets:
 
 
 def _of_columns(
-    file: str, columns: Columns, description: ObjectDescription | None
+    mapping: Mapping, columns: Columns, description: ObjectDescription | None
 ) -> Iterator[Problem]:
     """What a pull cannot bring."""
     path = f"people.{columns.kind}"
     if description is None:
         gone = _missing_object(columns.object)
-        yield Problem(file, f"{path}.object", gone.text, gone.remedy, fatal=True)
+        yield Problem(mapping.name, f"{path}.object", gone.text, gone.remedy, fatal=True)
         return
+    where = mapping.wheres.get(columns.object)
+    judged = where.expression.columns if where else frozenset()
     no_phones = not set(columns.phones) & set(description.fields)
     for key, names, fatal in (
         ("phones", columns.phones, no_phones),
-        ("expressions", columns.further, False),
+        ("where", sorted(judged), True),  # without it everybody is left out, or taken in
+        ("expressions", [name for name in columns.further if name not in judged], False),
     ):
         for name in names:
             if name not in description.fields:
                 misfit = _missing_field(name, description)
                 text = f"{columns.object}: {misfit.text}"
-                yield Problem(file, f"{path}.{key}", text, misfit.remedy, fatal)
+                yield Problem(mapping.name, f"{path}.{key}", text, misfit.remedy, fatal)

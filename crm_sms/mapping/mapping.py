@@ -19,6 +19,7 @@ from crm_sms.mapping.schema import (
 )
 from crm_sms.mapping.scopes import SCOPES, RecordName
 from crm_sms.mapping.sections import UNTOUCHED, Section, section
+from crm_sms.mapping.where import Where
 from crm_sms.records import (
     Columns,
     DesiredRecord,
@@ -40,7 +41,7 @@ class Mapping:
     expression cannot take or whose required field would stay empty; other records are not touched
     by that. The records of one person share a partition: the account, else the person.
 
-    `digest` stands for the file's text: it changes whenever the text does.
+    `digest` stands for the file's text: it changes whenever the text does. `wheres` are by object.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Mapping:
     timeline: Section | None = None
     when: Expression | None = None
     opportunity: Section | None = None
+    wheres: MappingOf[str, Where] = field(default_factory=dict)
 
     @staticmethod
     def load(text: str, name: str) -> Mapping:
@@ -77,6 +79,11 @@ class Mapping:
         """The objects that `check` needs described."""
         written = {section.object for section in self.sections}
         return frozenset(written | {columns.object for columns in self.people})
+
+    def covers(self, person: Person) -> bool:
+        """Whether texts may concern this person. Opt-outs ask nobody."""
+        where = self.wheres.get(person.object)
+        return where is None or where.covers(person)
 
     def message_record(self, crm: str, facts: TextFacts) -> DesiredRecord:
         """The record of a text, in the timeline lane."""
@@ -174,6 +181,7 @@ def _compiled(spec: MappingSpec, name: str, digest: str) -> Mapping:
             else None
         ),
     )
+    mapping = replace(mapping, wheres=_wheres(name, spec))
     return replace(mapping, people=_people(spec, mapping))
 
 
@@ -194,8 +202,19 @@ def _on_people(
 
 def _people(spec: MappingSpec, mapping: Mapping) -> tuple[Columns, ...]:
     read_by_when = mapping.when.columns if mapping.when else frozenset()
-    further = read_by_when.union(*(section.columns for section in mapping.sections))
+    everywhere = read_by_when.union(*(section.columns for section in mapping.sections))
+    further = {one.object: everywhere for one in spec.people.values()}
+    for name, where in mapping.wheres.items():
+        further[name] |= where.expression.columns
     return tuple(
-        Columns(people.object, kind, people.phones, people.opt_out, tuple(sorted(further)))
-        for kind, people in spec.people.items()
+        Columns(one.object, kind, one.phones, one.opt_out, tuple(sorted(further[one.object])))
+        for kind, one in spec.people.items()
     )
+
+
+def _wheres(name: str, spec: MappingSpec) -> dict[str, Where]:
+    return {
+        people.object: Where.of(name, f"people.{kind}.where", people.where)
+        for kind, people in spec.people.items()
+        if people.where is not None
+    }

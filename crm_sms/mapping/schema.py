@@ -82,8 +82,8 @@ def _refuse_what_cannot_be_written(spec: FieldSpec, expression: Expression) -> N
         raise ValueError(f"values lacks {', '.join(lacking)}; add them, or otherwise")
 
 
-def _checked_when(source: str) -> str:
-    kind = compile_value(source, SCOPES["timeline_entry"]).kind
+def _checked_condition(section: str, source: str) -> str:
+    kind = compile_value(source, SCOPES[section]).kind
     if kind not in (Kind.CHECKBOX, Kind.ANY):
         raise ValueError(f"gives {kind}, not true or false; compare it with something")
     return source
@@ -104,11 +104,13 @@ OptOutField = Annotated[FieldSpec, AfterValidator(partial(_checked, "opt_out", _
 
 
 class PeopleSpec(_Strict):
-    """One object of people: its phone columns in the order they are tried, its opt-out checkbox."""
+    """One object of people: its phone columns in the order they are tried, its opt-out checkbox,
+    and which of them texts may concern."""
 
     object: CrmName
     phones: tuple[CrmName, ...] = Field(min_length=1)
     opt_out: CrmName
+    where: Annotated[str, AfterValidator(partial(_checked_condition, "people"))] | None = None
 
 
 class MessageSpec(_Strict):
@@ -124,7 +126,7 @@ class TimelineEntrySpec(_Strict):
 
     object: CrmName
     key: CrmName
-    when: Annotated[str, AfterValidator(_checked_when)] = (
+    when: Annotated[str, AfterValidator(partial(_checked_condition, "timeline_entry"))] = (
         "message.direction == 'inbound' or answered"
     )
     fields: dict[CrmName, EntryField]

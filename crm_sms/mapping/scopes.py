@@ -21,6 +21,7 @@ _TEXT: dict[str, Any] = {
 }
 
 SCOPES: Mapping[str, Scope] = {
+    "people": Scope.of(person=Person),
     "message": Scope.of(**_TEXT),
     "timeline_entry": Scope.of(**_TEXT, message_url=Reference),
     "task": Scope.of(**_TEXT, task=ReplyTask, message_url=Reference),

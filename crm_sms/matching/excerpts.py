@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from crm_sms.matching.opportunities import Pipeline
+from crm_sms.matching.rules import Rule
 from crm_sms.matching.survivors import Followed, follow
 from crm_sms.records import Opportunity, Person, Scalar
 
@@ -27,7 +28,8 @@ class Match:
     `given` is the person who was meant, by the sender or by whoever assigned the number, where the
     mirror knows nobody living by that id. `cause` is a `Cause` where the text moved with its
     person, or without them. While that person is gone and may come back, `origin` holds the match
-    as it was, `origin_id` the person."""
+    as it was, `origin_id` the person. `waited_outside` is set for good where the mapping left out
+    whom the text concerns when it came."""
 
     message_id: int
     crm: str
@@ -42,6 +44,13 @@ class Match:
     cause: str | None = None
     origin_id: str | None = None
     origin: Mapping[str, Any] | None = None
+    waited_outside: bool = False
+
+    @property
+    def is_in_triage(self) -> bool:
+        """Whether somebody should say whom the text concerns: the mapping leaves nobody out of
+        those who may be meant."""
+        return self.person_id is None and self.rule != Rule.OUTSIDE
 
     @property
     def as_chosen(self) -> Match:
@@ -82,6 +91,11 @@ class Excerpt:
     matches: Mapping[int, Match]
     before: Mapping[str, Match]
     became: Mapping[str, str | None] = field(default_factory=dict)
+
+    def covers(self, id: str | None) -> bool:
+        """Whether this is somebody whom texts may concern."""
+        person = self.people.get(id or "")
+        return person is not None and person.covered
 
     def opportunity(self, match: Match) -> Opportunity | None:
         """The opportunity of a match."""

@@ -26,14 +26,17 @@ def match_texts(
         last_match = chosen.get(last) or known.before.get(last)
         last_texted = known.person(last_match.person_id if last_match else None)
         match = _match(crm, id, text, last_texted, known)
-        chosen[text.key] = replace(match, given=_meant_but_gone(text, known))
+        stored = known.matches.get(id)
+        waited = match.rule == Rule.OUTSIDE or (stored is not None and stored.waited_outside)
+        given = _meant_but_gone(text, known)
+        chosen[text.key] = replace(match, given=given, waited_outside=waited)
     return chosen
 
 
 def _meant_but_gone(text: Message, known: Excerpt) -> str | None:
-    """Whom somebody meant, if a pull must bring that person first, or back."""
+    """Whom somebody meant, if a pull must bring that person first, or back, or take them in."""
     meant = (text.metadata.person_id, known.assigned.get(text.number or ""))
-    return next((id for id in meant if id and id not in known.people), None)
+    return next((id for id in meant if id and not known.covers(id)), None)
 
 
 def _match(crm: str, id: int, text: Message, last_texted: Person | None, known: Excerpt) -> Match:

@@ -10,7 +10,7 @@ from crm_sms.records import Person, PersonKind
 
 
 class Rule(StrEnum):
-    """Why this person; the last three say why nobody."""
+    """Why this person; the last four say why nobody."""
 
     GIVEN = "given"  # the sender said whom it meant
     ASSIGNED = "assigned"  # somebody said whose number it is
@@ -19,6 +19,7 @@ class Rule(StrEnum):
     OPEN_OPPORTUNITY = "open_opportunity"
     CONTACT = "contact"  # a contact before a lead
     SHARED = "shared"
+    OUTSIDE = "outside"  # somebody holds it, whom the mapping leaves out
     UNKNOWN = "unknown"
     NO_NUMBER = "no_number"
 
@@ -47,18 +48,18 @@ def choose(
     last_texted: Person | None = None,
     stored: Choice | None = None,
 ) -> Choice:
-    """The one person of a text.
+    """The one person of a text, among those whom the mapping takes in; somebody who had it before
+    they were left out keeps it.
 
     What the texts themselves and those who look after them say (`given`, `assigned`,
     `last_texted`) decides whenever it is known, also when it is learnt late. What only the CRM says
     decides once: a stored person stays, whatever other people later get the number.
     """
-    if given:
-        return Choice(given, Rule.GIVEN)
-    if assigned:
-        return Choice(assigned, Rule.ASSIGNED)
-    if last_texted:
-        return Choice(last_texted, Rule.LAST_TEXTED)
+    had = stored.person.id if stored and stored.person else None
+    for rule, person in zip(_SAID, (given, assigned, last_texted), strict=True):
+        if person:
+            counts = person.covered or person.id == had
+            return Choice(person, rule) if counts else Choice(None, Rule.OUTSIDE)
     if stored and stored.person and stored.rule not in _SAID:
         return stored
     return _by_crm(candidates)
@@ -71,6 +72,9 @@ _SAID = (Rule.GIVEN, Rule.ASSIGNED, Rule.LAST_TEXTED)
 def _by_crm(candidates: Sequence[Candidate]) -> Choice:
     if not candidates:
         return Choice(None, Rule.UNKNOWN)
+    candidates = [candidate for candidate in candidates if candidate.person.covered]
+    if not candidates:
+        return Choice(None, Rule.OUTSIDE)
     if len(candidates) == 1:
         return Choice(candidates[0].person, Rule.ONLY)
     left = [candidate for candidate in candidates if candidate.has_open_opportunity]

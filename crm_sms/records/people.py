@@ -32,7 +32,8 @@ class Person:
 
     `opted_out` is None where the CRM hides the field. `fields` holds the further columns that
     settings and mapping name. A deleted person keeps id and `deleted`, the rest may be empty;
-    `became` is the id of the record that took their place, by a merge or a conversion.
+    `became` is the id of the record that took their place, by a merge or a conversion. `covered`
+    is no word of the CRM's: whether texts may concern them, by the mapping.
     """
 
     object: str
@@ -47,6 +48,7 @@ class Person:
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     deleted: bool = False
     became: str | None = None
+    covered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ def assign(
     would be in each CRM in which they may be.
 
     Raises RefusedInput for what is not a person's number, and for somebody who is not in the mirror
-    of exactly one of them.
+    of exactly one of them, or whom the mapping leaves out.
     """
     e164 = parse_address(number, region).e164
     if e164 is None:
@@ -150,7 +150,7 @@ def assign(
 
 def _person(connection: Connection, ids: Mapping[str, str]) -> tuple[str, Holder]:
     found = {crm: mirror.people_by_id(connection, crm, [id]) for crm, id in ids.items()}
-    here = [(crm, holder(one)) for crm, people in found.items() for one in people.values()]
+    here = [(crm, person) for crm, people in found.items() for person in people.values()]
     if not here:
         raise RefusedInput(
             f"nobody with this id is in the mirror of {' or '.join(ids) or 'any CRM'}; "
@@ -159,4 +159,10 @@ def _person(connection: Connection, ids: Mapping[str, str]) -> tuple[str, Holder
     if len(here) > 1:
         names = ", ".join(crm for crm, _ in here)
         raise RefusedInput(f"this is an id in {names}; say which one with --crm")
-    return here[0]
+    [(crm, person)] = here
+    if not person.covered:
+        raise RefusedInput(
+            f"the mapping of {crm} leaves this {person.kind} out: change "
+            f"people.{person.kind}.where, then pull them again: crm-sms sync people"
+        )
+    return crm, holder(person)

@@ -82,7 +82,8 @@ def test_the_examples_can_be_pasted(page: str, shipped_text: str, minimal: str) 
 def _pasted(example: str, minimal: str) -> str:
     if "[people.contact]" in example:
         rest = minimal.replace("Out__c", "SMS_Opt_Out__c").split("[message]")[1]
-        return f"{example}\n[timeline_entry.fields]\n[message]{rest}"
+        entries = "[timeline_entry.fields]\n" if "[timeline_entry]" in example else ""
+        return f"{example}\n{entries}[message]{rest}"
     if "[task.fields]" in example:
         return minimal.replace("[task.fields]\n", example)
     if "[timeline_entry]" in example:

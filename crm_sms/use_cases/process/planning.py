@@ -59,7 +59,7 @@ def plan_batch(
     store_matches(ledger, connection, list(chosen.values()))
     put_followers_back(ledger, connection, texts, _moved(chosen, known), places, now)
     desk = Desk(planner, known, acting(planner, connection, known))
-    desk.planned.unmatched = sum(match.person_id is None for match in chosen.values())
+    desk.planned.unmatched = sum(match.is_in_triage for match in chosen.values())
     for text in _placed(desk, connection, texts, chosen):
         key = text.message.key
         plan_one(desk, text.id, text.message, chosen[key], talks.get(key))
@@ -90,12 +90,12 @@ def _placed(
     desk: Desk, connection: Connection, texts: Sequence[LoadedText], chosen: Mapping[str, Match]
 ) -> list[LoadedText]:
     """Those that have a place in the CRM: a person, or a record from when they had one."""
-    message, people = desk.planner.mapping.message, desk.known.people
-    placed = [text for text in texts if chosen[text.message.key].person_id in people]
+    message = desk.planner.mapping.message
+    placed = [text for text in texts if desk.known.covers(chosen[text.message.key].person_id)]
     others = {
         (message.object, text.message.key, message.lane): text
         for text in texts
-        if text.stored and chosen[text.message.key].person_id not in people
+        if text.stored and not desk.known.covers(chosen[text.message.key].person_id)
     }
     seen = withdraw_unseen(connection, desk.planner.crm, dict.fromkeys(others))
     return placed + [text for place, text in others.items() if place in seen]

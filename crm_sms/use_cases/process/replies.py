@@ -51,7 +51,8 @@ def talks_of(
 def _deserves(planner: Planner, text: LoadedText, match: Match, came: Arrival | None) -> bool:
     since = came.at if came and text.id <= came.last else None
     worthy = deserves_task(text.message, text.said, planner.tasks, since)
-    return bool(match.person_id) and worthy
+    # Whoever is taken in brings replies of months along: nobody is to be sent after these.
+    return bool(match.person_id) and not match.waited_outside and worthy
 
 
 def _reply(text: LoadedText, match: Match) -> Reply:

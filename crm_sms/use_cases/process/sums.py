@@ -48,7 +48,7 @@ def _plans(
     people, opportunities = desk.known.people, desk.known.pipeline.opportunities
     sums = roll_ups(connection, crm, "person_id", touched.people)
     for id, message_id in touched.people.items():
-        if person := people.get(id):
+        if (person := people.get(id)) and person.covered:
             plan = plan_person(mapping, crm, person, roll_up=sums.get(id, _NOTHING))
             yield message_id, plan, id in sums
     sums = roll_ups(connection, crm, "opportunity_id", touched.opportunities)

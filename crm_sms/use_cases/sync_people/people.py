@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from crm_sms.errors import BadMapping
 from crm_sms.ledger import inbox
 from crm_sms.ledger.mirror_pages import Learnt, resting_on, store_people, waiting_for
 from crm_sms.records import Person
@@ -24,12 +26,25 @@ def store_people_page(
     """How many of these people are new or not as they were; whoever brings them, at most a slice
     at a time."""
     ledger, crm = syncing.ledger, syncing.planner.crm
+    people = [_judged(syncing, report, person) for person in people]
     # Excludes processors: see the shared lock in process.
     ledger.lock(connection, ["mirror"])
     learnt = store_people(ledger, connection, crm, people, syncing.region)
     _match_again(syncing, report, connection, learnt, now)
     opt_out_again(syncing, report, connection, learnt, now)
     return learnt.changed
+
+
+def _judged(syncing: Syncing, report: SyncReport, person: Person) -> Person:
+    """The person with what the mapping says: left out if it cannot tell, and the report says so.
+    Of somebody deleted nothing is known that could be judged."""
+    try:
+        covered = person.deleted or syncing.planner.mapping.covers(person)
+    except BadMapping as error:
+        covered = False
+        if str(error) not in report.mapping:
+            report.mapping.append(str(error))
+    return replace(person, covered=covered)
 
 
 def _match_again(

@@ -39,12 +39,15 @@ def _since(syncing: Syncing, part: str) -> datetime | None:
 
 def _begin(syncing: Syncing, name: str, columns: Columns) -> None:
     """A new column needs everybody again, and so does another region: numbers are stored parsed.
+    So does another condition of who is meant, which is judged when somebody is pulled.
 
     The watermark goes as soon as that is noticed, so that a pull that is cut off goes on where it
     was, and does not begin anew each time.
     """
     crm = syncing.planner.crm
-    at, wanted = f"columns:{crm}:{columns.object}", _as_json(columns, syncing.region)
+    where = syncing.planner.mapping.wheres.get(columns.object)
+    at = f"columns:{crm}:{columns.object}"
+    wanted = _as_json(columns, syncing.region, where.source if where else None)
     with syncing.ledger.read() as connection:
         if note(connection, at) == wanted:
             return
@@ -54,6 +57,6 @@ def _begin(syncing: Syncing, name: str, columns: Columns) -> None:
         put_note(syncing.ledger, connection, at, wanted)
 
 
-def _as_json(columns: Columns, region: str | None) -> dict[str, object]:
+def _as_json(columns: Columns, region: str | None, where: str | None) -> dict[str, object]:
     lists = {"phones": list(columns.phones), "further": list(columns.further)}
-    return {**asdict(columns), **lists, "region": region}
+    return {**asdict(columns), **lists, "region": region, "where": where}

@@ -57,7 +57,7 @@ def expected_of_texts(verifying: Verifying, connection: Connection, ids: Collect
     talks = conversations.by_id(connection, held)
     for id, match in matches.items():
         plan_one(desk, id, messages[id], match, talks.get(match.conversation_id or 0))
-    placed = {id for id, match in matches.items() if match.person_id in known.people}
+    placed = {id for id, match in matches.items() if known.covers(match.person_id)}
     wanted = [
         _Wanted(record, id in waiting, id not in placed) for record, id in desk.planned.wanted
     ]
@@ -125,7 +125,8 @@ def expected_of_people(
     wanted = []
     for id, person in people.items():
         plan = plan_person(planner.mapping, crm, person, roll_up=sums.get(id, _NOTHING))
-        wanted += [_Wanted(record, if_seen=id not in sums) for record in plan.records]
+        counted = person.covered
+        wanted += [_Wanted(record, if_seen=id not in sums) for record in plan.records if counted]
     wanted += map(_Wanted, _opt_outs(verifying, connection, people))
     return _expected(verifying, connection, wanted), []
 

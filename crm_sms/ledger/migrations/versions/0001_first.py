@@ -173,6 +173,7 @@ def upgrade() -> None:
         sa.Column("modified_at", crm_sms.ledger.types.Instant(), nullable=False),
         sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("became", sa.String(), nullable=True),
+        sa.Column("covered", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("crm", "id", name=op.f("pk_people")),
     )
@@ -348,6 +349,7 @@ def upgrade() -> None:
             "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column("given", sa.String(), nullable=True),
+        sa.Column("waited_outside", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("cause", sa.String(), nullable=True),
         sa.Column("origin_id", sa.String(), nullable=True),
         sa.Column("origin", sa.JSON(none_as_null=True), nullable=True),
