@@ -18,7 +18,7 @@ from crm_sms.cli import app
 
 pytestmark = pytest.mark.checkout
 ACCOUNT = "AC00000000000000000000000000000001"
-ADA, ROE, THEM = "+12025550123", "+12025550124", "+12025550100"
+ADA, ROE, BOB, THEM = "+12025550123", "+12025550124", "+12025550125", "+12025550100"
 PIP = """
 pip() { echo "pip $*"; }
 python3() {
@@ -73,6 +73,16 @@ def fill_in(folder: Path, told: str, values: dict[str, str]) -> None:
     file.write_text(text)
 
 
+def narrow(folder: Path, told: str) -> None:
+    """Write what the page says into the mapping, with the id of this org's owner."""
+    file = folder / "salesforce.toml"
+    text = file.read_text()
+    for table, line in re.findall(r"^(\[.*\])\n(.*)$", told, re.M):
+        assert text.count(f"{table}\n") == 1
+        text = text.replace(f"{table}\n", f"{table}\n{line}\n")
+    file.write_text(text.replace("0055g00000Abc12AAA", "0055g0000000001AAA"))
+
+
 def fill_in_secrets(folder: Path, told: str, values: dict[str, str]) -> None:
     """Write what the page says into .env, in place of a line that is empty yet."""
     file = folder / ".env"
@@ -99,7 +109,17 @@ def people(order: Any) -> str:
     [[ada]] = order("salesforce/records", op="create", object="Contact", records=[contact])[
         "results"
     ]
-    lead = {"LastName": "Roe", "Company": "Roe Ltd", "MobilePhone": "(202) 555-0124"}
+    rep = {"LastName": "Rep", "Username": "rep@x.example", "Email": "rep@x.example"}
+    [[other]] = order("salesforce/records", op="create", object="User", records=[rep])["results"]
+    bob = {"LastName": "Bobson", "MobilePhone": BOB, "OwnerId": other}
+    order("salesforce/records", op="create", object="Contact", records=[bob])
+    order("twilio/replies", **{"from": BOB, "to": THEM, "body": "Call me"})
+    lead = {
+        "OwnerId": other,
+        "LastName": "Roe",
+        "Company": "Roe Ltd",
+        "MobilePhone": "(202) 555-0124",
+    }
     order("salesforce/records", op="create", object="Lead", records=[lead])
     order("twilio/texts", **{"from": THEM, "to": ADA, "body": "May we call you?"})
     order("twilio/replies", **{"from": ADA, "to": THEM, "body": "Yes please"})
@@ -160,7 +180,11 @@ def test_an_admin_gets_from_nothing_to_production(
     assert {"mirror salesforce", "twilio signature"} <= warnings
 
     assert "it fits\n" in paste(installed, *manual.blocks("5. What it will cost"))
-    told = paste(installed, *manual.blocks("6. The people"))
+    copied, pulled = manual.blocks("6. One owner's people")
+    paste(installed, copied)
+    narrow(installed, *manual.blocks("6. One owner's people", kind="toml"))
+    told = paste(installed, pulled)
+    assert not re.search(r"^ *failed ", told, re.M)
     assert re.search(r"mirror: .*people:Contact \d s ago", told)
 
     told = paste(installed, *manual.blocks("7. Dry run"))
@@ -176,7 +200,8 @@ def test_an_admin_gets_from_nothing_to_production(
     assert "parked: none" in told
     paste(installed, "crm-sms sync all")  # a minute later
     assert "SMS reply from Ada Doe: Yes please" in record_page("Ada Doe")
-    assert "SMS Opt Out Yes" in record_page("Roe")
+    assert "SMS Opt Out Yes" in record_page("Roe")  # of another owner's
+    assert "Call me" not in record_page("Bobson")
 
     service = serve(installed, "--with-worker")
     told = paste(installed, *manual.blocks("9. Callbacks"))
@@ -198,18 +223,30 @@ def test_an_admin_gets_from_nothing_to_production(
     fetch(callback)
     assert "unverified: 1 callback of the last day" in paste(installed, "crm-sms status")
 
+    assert "Call me" not in record_page("Bobson")
+
     service.terminate()
     service.wait()
     [enforced] = manual.blocks("9. Callbacks", kind="toml")
     fill_in(installed, enforced, {})
-    serve(installed, "--with-worker")
+    service = serve(installed, "--with-worker")
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(callback)
     refused.value.close()
     assert refused.value.code == 403
     assert record_page("Ada Doe").count("SMS reply from Ada Doe") == 1
 
-    monitor, verified = manual.blocks("11. Watch")
+    service.terminate()
+    service.wait()
+    mapping = installed / "salesforce.toml"
+    mapping.write_text(re.sub(r"^where = .*\n", "", mapping.read_text(), flags=re.M))
+    told = paste(installed, *manual.blocks("10. Everybody"))
+    assert not re.search(r"^ Task +task +[1-9]", told, re.M)
+    paste(installed, "crm-sms sync all")  # a minute later
+    assert "Call me" in record_page("Bobson")
+    assert "SMS reply from" not in record_page("Bobson")
+
+    monitor, verified = manual.blocks("12. Watch")
     paste(installed, monitor)
     assert json.loads((installed / "doctor.json").read_text())["failed"] == 0
     assert "salesforce agrees with the ledger" in paste(installed, verified)
@@ -217,7 +254,7 @@ def test_an_admin_gets_from_nothing_to_production(
 
 def test_the_service_runs_a_command_that_exists(manual: Any) -> None:
     """With options that it has."""
-    [unit] = manual.blocks("10. As a service", kind="ini")
+    [unit] = manual.blocks("11. As a service", kind="ini")
     (line,) = re.findall(r"^ExecStart=\S+/crm-sms (.*)$", unit, re.M)
     name, *options = line.split()
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
