@@ -16,6 +16,7 @@ from crm_sms.cli import (
     init,
     parked,
     plan,
+    report,
     running,
     sandbox,
     serving,
@@ -63,6 +64,7 @@ for group in (
     unmatched,
     verify,
     parked,
+    report,
     sandbox,
     demo,
 ):

@@ -268,6 +268,18 @@ phones = Table(
     Index(None, "crm", "e164", "person_id"),
 )
 
+unparsed_phones = Table(
+    "unparsed_phones",
+    metadata,
+    Column("crm", String, primary_key=True),
+    Column("person_id", String, primary_key=True),
+    Column("field", String, primary_key=True),
+    Column("object", String, nullable=False),
+    Column("shown", String, nullable=False),
+    Index(None, "crm", "object", "field", "person_id"),
+)
+"""Phones of people that are no number; `shown` is what somebody typed, its digits hidden."""
+
 owners = Table(
     "owners",
     metadata,

@@ -83,3 +83,18 @@ def to_e164(raw: str, default_region: str | None) -> str | None:
 def masked(number: str) -> str:
     """A number fit for a log or a screen that others see: `+1202…23`."""
     return f"{number[:5]}…{number[-2:]}" if len(number) > 8 else "…"
+
+
+_LONGEST, _SHOWN_DIGITS = 40, 3
+
+
+def masked_as_typed(raw: str) -> str:
+    """What somebody typed, fit for a screen that others see: all but its first three digits are
+    dots, its form still says what is wrong with it (`+1 20• ••• •••• ext. •`)."""
+    left = _SHOWN_DIGITS
+    characters = []
+    for character in raw.strip()[:_LONGEST]:
+        hidden = character.isdigit() and left <= 0
+        left -= character.isdigit()
+        characters.append("•" if hidden else character)
+    return "".join(characters)

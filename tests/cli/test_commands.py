@@ -61,6 +61,8 @@ def test_the_commands_of_the_architecture_are_there() -> None:
         "verify",
         "unmatched list",
         "unmatched assign",
+        "unmatched create-lead",
+        "report matching",
         "parked list",
         "parked retry",
         "parked drop",

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_sms.phone import Address, AddressKind, masked, parse_address, to_e164
+from crm_sms.phone import (
+    Address,
+    AddressKind,
+    masked,
+    masked_as_typed,
+    parse_address,
+    to_e164,
+)
 
 NUMBER = AddressKind.NUMBER
 JANE = "+12025550123"
@@ -150,3 +157,24 @@ def test_masked_shows_at_most_seven_characters(number: str) -> None:
 def test_masked(number: str, shown: str) -> None:
     """The beginning says where from, the end tells two apart."""
     assert masked(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("+1 202 555 0123 ext. 5", "+1 20• ••• •••• ext. •"),
+        (" 555-0123 ", "555-••••"),
+        ("see notes", "see notes"),
+        ("9" * 50, "999" + "•" * 37),
+        ("", ""),
+    ],
+)
+def test_masked_as_typed_keeps_the_form(raw: str, shown: str) -> None:
+    """Which says why it is no number."""
+    assert masked_as_typed(raw) == shown
+
+
+@given(st.text())
+def test_masked_as_typed_shows_three_digits_at_most(raw: str) -> None:
+    """In whatever script they are."""
+    assert sum(character.isdigit() for character in masked_as_typed(raw)) <= 3

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from crm_sms.errors import BadMapping
 from crm_sms.ledger import inbox
 from crm_sms.ledger.mirror_pages import Learnt, resting_on, store_people, waiting_for
+from crm_sms.ledger.unparsed import put_unparsed
 from crm_sms.records import Person
 from crm_sms.use_cases.sync_people.opt_outs import opt_out_again
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
@@ -30,6 +31,7 @@ def store_people_page(
     # Excludes processors: see the shared lock in process.
     ledger.lock(connection, ["mirror"])
     learnt = store_people(ledger, connection, crm, people, syncing.region)
+    put_unparsed(ledger, connection, crm, people, syncing.region)
     _match_again(syncing, report, connection, learnt, now)
     opt_out_again(syncing, report, connection, learnt, now)
     return learnt.changed

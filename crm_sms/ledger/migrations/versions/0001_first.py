@@ -291,6 +291,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "unparsed_phones",
+        sa.Column("crm", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("object", sa.String(), nullable=False),
+        sa.Column("shown", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("crm", "person_id", "field", name=op.f("pk_unparsed_phones")),
+    )
+    with op.batch_alter_table("unparsed_phones", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_unparsed_phones_crm_object_field_person_id"),
+            ["crm", "object", "field", "person_id"],
+            unique=False,
+        )
+
+    op.create_table(
         "lookups",
         sa.Column("crm", sa.String(), nullable=False),
         sa.Column("number_digest", sa.String(), nullable=False),
