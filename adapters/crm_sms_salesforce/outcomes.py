@@ -12,7 +12,9 @@ from crm_sms_salesforce.faults import ApiError, Fault, parse_faults
 from crm_sms_salesforce.refusals import raise_if_refused
 from crm_sms_salesforce.verdicts import (
     DUPLICATE_RACE,
+    GONE,
     MAYBE,
+    REFERENCE_GONE,
     UNAVAILABLE,
     Rule,
     rule_for,
@@ -112,7 +114,16 @@ def _heaviest(outcomes: Sequence[Outcome]) -> Outcome:
 def _judged(chunk: Chunk, fault: Fault) -> Outcome:
     if fault.code == "DUPLICATE_VALUE" and chunk.op is not Op.UPDATE:
         return _duplicate(chunk, fault)
+    if fault.code in GONE:
+        return _outcome(_gone(chunk, fault), fault)
     return _outcome(rule_for(fault), fault)
+
+
+def _gone(chunk: Chunk, fault: Fault) -> Rule:
+    """A record that is not there: the row's own, where it is updated by its id, else one that the
+    row refers to; such a complaint about a field always means the latter."""
+    own = chunk.op is Op.UPDATE and not fault.fields
+    return GONE[fault.code] if own else REFERENCE_GONE
 
 
 def _duplicate(chunk: Chunk, fault: Fault) -> Outcome:

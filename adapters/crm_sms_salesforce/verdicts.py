@@ -91,6 +91,16 @@ RULES: Mapping[str, Rule] = {
     "INVALID_OPERATION_WITH_EXPIRED_PASSWORD": _park(Reason.SETUP),
 }
 
+REFERENCE_GONE = _park(Reason.REFERENCE)
+
+GONE: Mapping[str, Rule] = {
+    "ENTITY_IS_DELETED": RULES["ENTITY_IS_DELETED"],
+    "CANNOT_UPDATE_CONVERTED_LEAD": RULES["CANNOT_UPDATE_CONVERTED_LEAD"],
+    "INVALID_CROSS_REFERENCE_KEY": _park(Reason.DELETED),  # no such id any more: purged
+}
+"""What codes say of the record that a row updates; of one that it refers to, `REFERENCE_GONE`. That
+a complaint about a reference names its field was never checked against a live org."""
+
 _AUTOMATION_CODES = frozenset(
     {"APEX_ERROR", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"}
 )

@@ -19,6 +19,7 @@ COMMITS: Mapping[str, str] = {
     "deliver.pause": "the rest of a request that never left, and how long to leave the CRM alone",
     "sync.page": "one page of the mirror",
     "sync.watermark": "how far a pull came",
+    "sync.gone": "rows that wait for somebody or something gone",
     "sync.lookup": "people who were looked up by their number, and which numbers were",
     "restored": "the word that a restored ledger has what it lacked, and which rows are doubted",
     "parked": "a retry or a drop of parked rows",

@@ -146,6 +146,20 @@ def store_others(
     return len(_put(ledger, connection, _TABLES[type(rows[0])], found)) if rows else 0
 
 
+def of_turned_deals(connection: Connection, crm: str, rows: Sequence[Opportunity]) -> set[int]:
+    """The messages of opportunities that, once these rows are stored, are gone or back."""
+    now = {one.id: one.deleted for one in rows}
+    here = (opportunities.c.crm == crm, opportunities.c.id.in_(now))
+    stored = connection.execute(select(opportunities.c.id, opportunities.c.deleted).where(*here))
+    turned = [row.id for row in stored if row.deleted != now[row.id]]
+    if not turned:
+        return set()
+    query = select(matches.c.message_id).where(
+        matches.c.crm == crm, matches.c.opportunity_id.in_(turned)
+    )
+    return set(connection.execute(query).scalars())
+
+
 def waiting_for(connection: Connection, crm: str, numbers: Collection[str]) -> list[int]:
     """Messages with one of these numbers that concern nobody in this CRM yet."""
     query = (

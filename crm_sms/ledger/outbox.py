@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    String,
     and_,
     case,
+    cast,
     func,
     or_,
     select,
@@ -74,8 +76,9 @@ def put(
     without a hold.
 
     A record is the whole of what its lane wants, so new facts replace the row's fields. A parked
-    row stays parked: a retry is somebody's decision; but for an opt-out of somebody who was gone
-    and is wanted again, since an opt-out reaches whoever holds the number, also later.
+    row stays parked: a retry is somebody's decision; but for one that somebody or something was
+    gone for, where it names others by now, and for an opt-out of somebody who was gone and is
+    wanted again, since an opt-out reaches whoever holds the number, also later.
     """
     rows = [
         {
@@ -142,14 +145,18 @@ def _held_until(
     return max(now, holds.get(message_id, now))
 
 
+_GONE = (Reason.DELETED, Reason.CONVERTED, Reason.REFERENCE)
+
+
 @lru_cache  # putting a statement together costs more than running it
 def _put(is_sqlite: bool) -> Any:
     statement = sqlite.insert(outbox) if is_sqlite else postgresql.insert(outbox)
     new = statement.excluded
+    other = cast(outbox.c.fields, String) != cast(new.fields, String)
     returned = and_(
         outbox.c.state == State.PARKED,
-        outbox.c.lane == int(Lane.OPT_OUT),
-        or_(outbox.c.reason == Reason.DELETED, outbox.c.reason == Reason.CONVERTED),
+        or_(*(outbox.c.reason == gone for gone in _GONE)),
+        or_(outbox.c.lane == int(Lane.OPT_OUT), other),
     )
     anew = or_(outbox.c.state == State.SETTLING, returned)
     # A row that nobody has tried to write backs off from nothing: it is held, and may be let go.

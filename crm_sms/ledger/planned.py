@@ -6,15 +6,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, false, func, or_, select
 
 from crm_sms.ledger.crm_records import by_object, known_records
 from crm_sms.ledger.outbox import UNPLANNED, lock_rows
 from crm_sms.ledger.tables import outbox
-from crm_sms.records import Lane, State
+from crm_sms.records import Lane, Reason, State
 
-UNTRIED = and_(outbox.c.tries == 0, outbox.c.holder.is_(None), outbox.c.maybe.is_(False))
-"""No request has carried such a row yet."""
+_REFUSED = func.coalesce(outbox.c.reason == Reason.REFERENCE, false())
+UNTRIED = and_(
+    or_(outbox.c.tries == 0, _REFUSED), outbox.c.holder.is_(None), outbox.c.maybe.is_(False)
+)
+"""No request has carried such a row yet, or the CRM refused it for what it names."""
 
 Place = tuple[str, str, Lane]
 """Object, key and lane: what is unique to a row of one CRM."""
@@ -52,7 +55,10 @@ _WITHDRAW = (
     outbox.delete()
     .where(
         outbox.c.id.in_(_WANTED),
-        or_(and_(outbox.c.state == State.WAITING, UNTRIED), outbox.c.object == UNPLANNED),
+        or_(
+            and_(or_(outbox.c.state == State.WAITING, _REFUSED), UNTRIED),
+            outbox.c.object == UNPLANNED,
+        ),
     )
     .returning(outbox.c.id)
 )

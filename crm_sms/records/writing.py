@@ -69,6 +69,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     DELETED = "deleted"
     CONVERTED = "converted"
+    REFERENCE = "reference"  # what the record names is gone
     VALIDATION = "validation"
     FIELD = "field"  # missing or hidden
     ACCESS = "access"

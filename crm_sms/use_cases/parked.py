@@ -30,7 +30,9 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.DUPLICATE: "another record has the same unique value, or a duplicate rule forbids it; "
     "correct that record or the rule, then retry",
     Reason.DELETED: "the record is gone; restore it and retry, or drop the row",
-    Reason.CONVERTED: "the lead was converted; pull people, then retry",
+    Reason.CONVERTED: "the lead was converted; pull people, then process: the texts follow",
+    Reason.REFERENCE: "what the record names is gone; pull people, which plans it again without, "
+    "or drop the row",
     Reason.VALIDATION: "a validation rule or required field refused the record; exempt the "
     "integration user or correct the record, then retry",
     Reason.FIELD: "a field is missing or hidden; run crm-sms doctor, correct it, then retry",

@@ -310,13 +310,13 @@ def waiting_opt_outs(world: World) -> int:
 
 
 def test_a_deleted_contact_parks_what_was_for_it(world: World, jane: str) -> None:
-    """Rows for somebody who is gone are kept and shown."""
+    """Rows for somebody who is gone, or that name them, are kept and shown."""
     world.receive(world.outbound(JANE, "SM1"))
     world.process()
     world.delete(jane)
     world.advance(61)
     world.deliver()
-    assert {reason for _, reason in parked_rows(world)} == {Reason.DELETED}
+    assert {reason for _, reason in parked_rows(world)} == {Reason.DELETED, Reason.REFERENCE}
 
 
 def test_requests_shrink_when_the_org_runs_out_of_time_and_recover(world: World) -> None:

@@ -114,6 +114,21 @@ def restored(world: World, _: str) -> tuple[str, ...]:
     return ("db", "restored")
 
 
+def gone(world: World, jane: str) -> tuple[str, ...]:
+    """The deal that a reply's task names is deleted before the task is written."""
+    deal = {"Name": "Big", "StageName": "Prospecting", "CloseDate": "2026-12-31"}
+    [id] = world.create("Opportunity", deal)
+    world.create("OpportunityContactRole", {"OpportunityId": id, "ContactId": jane})
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(JANE, "SM1"))
+    world.process()
+    world.delete(id)
+    world.settle()
+    world.advance(400)
+    return ("sync", "people")
+
+
 HERE: dict[str, Callable[[World, str], tuple[str, ...]]] = {
     "process.replan": replan,
     "deliver.pause": pause,
@@ -122,6 +137,7 @@ HERE: dict[str, Callable[[World, str], tuple[str, ...]]] = {
     "reconcile": listed,
     "reconcile.mark": listed,
     "restored": restored,
+    "sync.gone": gone,
     "unmatched": unmatched,
 }
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from crm_sms.events import Metadata, Status
-from crm_sms.ledger.tables import conversations, matches
+from crm_sms.ledger.tables import conversations, matches, outbox
 from crm_sms.testing.world import World
 
 ADA, BOB, EVE = "+12025550123", "+12025550188", "+12025550177"
@@ -44,6 +44,12 @@ def match_of(world: World) -> Any:
         return connection.execute(select(matches)).one()
 
 
+def left_over(world: World) -> list[Any]:
+    """What waits or is parked in the end."""
+    with world.app.ledger.read() as connection:
+        return list(connection.execute(select(outbox.c.object, outbox.c.key, outbox.c.reason)))
+
+
 def two(world: World) -> tuple[str, str]:
     """Two contacts of one person, both pulled."""
     kept, gone = world.contact("(202) 555-0123"), world.contact("(202) 555-0188")
@@ -73,6 +79,7 @@ def test_a_merged_persons_texts_are_on_the_record_that_is_left(world: World, mom
     assert (survivor["SMS_Sent_Count__c"], survivor["SMS_Reply_Count__c"]) == (1, 1)
     [task] = world.tasks(deleted=True)
     assert task["WhoId"] == kept
+    assert left_over(world) == []
 
 
 def test_what_is_known_of_a_text_stays_when_its_person_is_merged(world: World) -> None:
@@ -173,6 +180,7 @@ def test_a_converted_leads_texts_are_on_the_contact(world: World, moment: str) -
     assert world.record("Contact", contact)["SMS_Reply_Count__c"] == 1
     [task] = world.tasks(deleted=True)
     assert task["WhoId"] == contact
+    assert left_over(world) == []
     cause = None if moment == "before processing" else "conversion"
     assert causes(world) == {(cause, contact)}
 
@@ -236,3 +244,86 @@ def test_a_text_that_went_to_another_holder_comes_back(world: World) -> None:
     catch_up(world)
     assert (match_of(world).person_id, match_of(world).cause) == (lead, None)
     assert (texts(world)["SM1"]["Lead__c"], texts(world)["SM1"]["Contact__c"]) == (lead, None)
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_nothing_waits_for_somebody_who_is_purged(world: World, tried: bool) -> None:
+    """No pull ever tells of them; where a write did not find them, the CRM is asked."""
+    contact = world.contact(BOB)
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(BOB, "SM1", "STOP"))
+    world.process()
+    if not tried:
+        world.settle()
+        world.receive(world.reply(BOB, "SM2"))
+        world.process()
+    do(world, "purge", ids=[contact])
+    world.settle()
+    catch_up(world)
+    assert left_over(world) == []
+    assert match_of_last(world).person_id is None
+
+
+def match_of_last(world: World) -> Any:
+    """The match of the text that came last."""
+    with world.app.ledger.read() as connection:
+        query = select(matches).order_by(matches.c.message_id.desc())
+        return connection.execute(query).first()
+
+
+def test_what_was_for_somebody_who_is_back_before_any_pull_is_written(world: World) -> None:
+    """A write met them deleted, no pull did: the CRM is asked, and has them."""
+    contact = world.contact(BOB)
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(BOB, "SM1", "STOP"))
+    world.process()
+    world.delete(contact)
+    world.settle()
+    assert {reason for *_, reason in left_over(world)} == {"deleted", "reference"}
+    do(world, "undelete", ids=[contact])
+    catch_up(world)
+    assert left_over(world) == []
+    assert world.record("Contact", contact)["SMS_Opt_Out__c"] is True
+
+
+def test_a_task_whose_deal_is_gone_is_written_without_it(world: World) -> None:
+    """The deal was deleted before the task was written; once a pull has told of it, the task, the
+    text and the sums go on without."""
+    contact = world.contact(BOB)
+    deal = {"Name": "Big", "StageName": "Prospecting", "CloseDate": "2026-12-31"}
+    [deal_id] = world.create("Opportunity", deal)
+    world.create("OpportunityContactRole", {"OpportunityId": deal_id, "ContactId": contact})
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(BOB, "SM1"))
+    world.process()
+    world.delete(deal_id)
+    world.settle()
+    assert world.tasks() == []
+    catch_up(world)
+    [task] = world.tasks()
+    assert (task["WhoId"], task.get("WhatId")) == (contact, None)
+    assert texts(world)["SM1"].get("Opportunity__c") is None
+    assert left_over(world) == []
+
+
+def test_a_deal_that_is_restored_has_its_texts_again(world: World) -> None:
+    """What was for it while it was gone is withdrawn, and planned again once it is back."""
+    contact = world.contact(BOB)
+    deal = {"Name": "Big", "StageName": "Prospecting", "CloseDate": "2026-12-31"}
+    [deal_id] = world.create("Opportunity", deal)
+    world.create("OpportunityContactRole", {"OpportunityId": deal_id, "ContactId": contact})
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(BOB, "SM1"))
+    world.process()
+    world.delete(deal_id)
+    world.settle()
+    catch_up(world)
+    do(world, "undelete", ids=[deal_id])
+    catch_up(world)
+    assert texts(world)["SM1"]["Opportunity__c"] == deal_id
+    assert world.record("Opportunity", deal_id)["SMS_Reply_Count__c"] == 1
+    assert left_over(world) == []

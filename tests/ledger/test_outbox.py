@@ -416,8 +416,23 @@ def test_only_an_opt_out_of_somebody_who_was_gone_comes_back_by_itself(
     [row] = box.claim(turn())
     box.settle("1", fate(row, State.PARKED, NOW, reason=reason))
     box.put(record("a", lane=lane))
-    gone = reason in (Reason.DELETED, Reason.CONVERTED)
+    gone = reason in (Reason.DELETED, Reason.CONVERTED, Reason.REFERENCE)
     assert len(box.claim(turn("2"))) == (gone and lane is Lane.OPT_OUT)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_row_that_named_what_is_gone_comes_back_with_another_name(
+    box: Box, reason: Reason
+) -> None:
+    """The same again would fail again; whatever else is wrong waits for somebody."""
+    box.put(record("a", "gone"))
+    [row] = box.claim(turn())
+    box.settle("1", fate(row, State.PARKED, NOW, reason=reason))
+    box.put(record("a", "gone"))
+    assert box.claim(turn("2")) == []
+    box.put(record("a", "left"))
+    gone = reason in (Reason.DELETED, Reason.CONVERTED, Reason.REFERENCE)
+    assert len(box.claim(turn("3"))) == gone
 
 
 def test_referenced_rows_are_found_among_those_that_wait(box: Box) -> None:

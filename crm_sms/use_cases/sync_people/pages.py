@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from crm_sms.ledger import conversations, inbox
-from crm_sms.ledger.mirror_pages import put_watermark, store_others
+from crm_sms.ledger.mirror_pages import of_turned_deals, put_watermark, store_others
 from crm_sms.ledger.portion import Portion
 from crm_sms.ledger.resuming import put_resume
 from crm_sms.ledger.throttles import put_usage
-from crm_sms.records import MirrorPart, MirrorRow, OwnTask, Page, Person, Pull
+from crm_sms.records import MirrorPart, MirrorRow, Opportunity, OwnTask, Page, Person, Pull
 from crm_sms.use_cases.sync_people.people import store_people_page
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
 
@@ -68,6 +68,9 @@ def _store(
         tasks = [row for row in rows if isinstance(row, OwnTask)]
         return _close(syncing, connection, tasks, now)
     others = [row for row in rows if not isinstance(row, Person | OwnTask)]
+    deals = [row for row in others if isinstance(row, Opportunity)]
+    again = of_turned_deals(connection, syncing.planner.crm, deals) if deals else set()
+    inbox.put_back(syncing.ledger, connection, again, now)
     return store_others(syncing.ledger, connection, syncing.planner.crm, others)
 
 

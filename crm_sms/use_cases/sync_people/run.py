@@ -13,6 +13,7 @@ from crm_sms.ledger.resuming import put_resume, resume_at
 from crm_sms.records import Pull
 from crm_sms.use_cases.descriptions import described
 from crm_sms.use_cases.mapping_check import mapping_problems
+from crm_sms.use_cases.sync_people.gone import clear_gone
 from crm_sms.use_cases.sync_people.look_up import look_up
 from crm_sms.use_cases.sync_people.pages import keep_usage, slices, store_page
 from crm_sms.use_cases.sync_people.pulls import OVERLAP, pulls
@@ -48,6 +49,7 @@ def sync_people(
         look_up(syncing, report, progress)
     except AccessRefused as error:
         refused.append(f"look-ups: {error}")
+    clear_gone(syncing, report)
     _look_for_fields(syncing)
     report.failed = "; ".join(refused)
     report.calls = syncing.crm.calls - before

@@ -100,6 +100,23 @@ def test_answer_with_too_few_results_is_unclear(upserts: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "own"),
+    [
+        ("ENTITY_IS_DELETED", Reason.DELETED),
+        ("INVALID_CROSS_REFERENCE_KEY", Reason.DELETED),
+        ("CANNOT_UPDATE_CONVERTED_LEAD", Reason.CONVERTED),
+    ],
+)
+def test_what_is_gone_is_the_record_or_one_that_it_names(
+    updates: Make, upserts: Make, code: str, own: Reason
+) -> None:
+    """A record that is made is not gone; nor is one of which a field is complained of."""
+    assert one(updates("003A"), bad(code, "words")).reason is own
+    assert one(updates("003A"), bad(code, "words", "WhatId")).reason is Reason.REFERENCE
+    assert one(upserts("a"), bad(code, "words")).reason is Reason.REFERENCE
+
+
+@pytest.mark.parametrize(
     ("code", "verdict", "reason", "shrink"),
     [
         ("UNABLE_TO_LOCK_ROW", Verdict.RETRY, Reason.LOCKED, False),
@@ -112,8 +129,6 @@ def test_answer_with_too_few_results_is_unclear(upserts: Make) -> None:
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Verdict.RETRY, Reason.AUTOMATION, True),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", Verdict.PARK, Reason.AUTOMATION, False),
         ("DUPLICATES_DETECTED", Verdict.PARK, Reason.DUPLICATE, False),
-        ("ENTITY_IS_DELETED", Verdict.PARK, Reason.DELETED, False),
-        ("CANNOT_UPDATE_CONVERTED_LEAD", Verdict.PARK, Reason.CONVERTED, False),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", Verdict.PARK, Reason.VALIDATION, False),
         ("REQUIRED_FIELD_MISSING", Verdict.PARK, Reason.VALIDATION, False),
         ("STRING_TOO_LONG", Verdict.PARK, Reason.DATA, False),
@@ -122,7 +137,6 @@ def test_answer_with_too_few_results_is_unclear(upserts: Make) -> None:
         ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", Verdict.PARK, Reason.ACCESS, False),
         ("INACTIVE_OWNER_OR_USER", Verdict.PARK, Reason.OWNER, False),
         ("OP_WITH_INVALID_USER_TYPE_EXCEPTION", Verdict.PARK, Reason.OWNER, False),
-        ("INVALID_CROSS_REFERENCE_KEY", Verdict.PARK, Reason.DATA, False),
         ("MALFORMED_ID", Verdict.PARK, Reason.DATA, False),
         ("API_DISABLED_FOR_ORG", Verdict.PARK, Reason.SETUP, False),
         ("SOMETHING_NEW", Verdict.PARK, Reason.UNKNOWN, False),
