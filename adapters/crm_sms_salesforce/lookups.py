@@ -14,7 +14,7 @@ from crm_sms_salesforce.faults import ApiError
 from crm_sms_salesforce.pulls import source_of
 from crm_sms_salesforce.reads import records
 from crm_sms_salesforce.rest import Rest
-from crm_sms_salesforce.soql import find_phones, select_by_phones
+from crm_sms_salesforce.soql import find_phones, select_by_key, select_by_phones
 from crm_sms_salesforce.values import distinct, scalars
 
 TERMS_PER_SEARCH = 150
@@ -23,6 +23,7 @@ MOST_FOUND = 2_000
 """Rows that a search gives at most; those beyond are silently missing."""
 
 _TOO_HEAVY = frozenset({"QUERY_TIMEOUT", "QUERY_TOO_COMPLICATED", "REQUEST_RUNNING_TOO_LONG"})
+_NO_PERSONS = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,35 @@ def _by_digits(
     terms = sorted(set(chain.from_iterable(map(searched_digits, numbers))))
     for place in places:
         for start in range(0, len(terms), TERMS_PER_SEARCH):
-            for record in _search(rest, place, terms[start : start + TERMS_PER_SEARCH]):
-                yield place.person(record)
+            some = terms[start : start + TERMS_PER_SEARCH]
+            found = _search(rest, place.object, place.fields, some)
+            if place.object == "Contact":
+                found += _contacts_of_persons(rest, place, some)
+            yield from map(place.person, found)
 
 
-def _search(rest: Rest, place: Sought, terms: Sequence[str]) -> list[Mapping[str, Any]]:
-    found = rest.search(find_phones(place.object, terms, place.fields))
+def _contacts_of_persons(
+    rest: Rest, place: Sought, terms: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """The contacts of person accounts, which a search finds as accounts only; none where the org
+    has no such accounts."""
+    try:
+        accounts = _search(rest, "Account", ("PersonContactId",), terms)
+    except ApiError as error:
+        if not error.codes & _NO_PERSONS:
+            raise
+        return []
+    ids = [account["PersonContactId"] for account in accounts if account["PersonContactId"]]
+    statements = list(select_by_key("Contact", "Id", ids, place.fields))
+    return list(records(rest, statements, deleted=False))
+
+
+def _search(
+    rest: Rest, object: str, fields: Sequence[str], terms: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    found = rest.search(find_phones(object, terms, fields))
     if len(found) < MOST_FOUND or len(terms) == 1:
         return found
     middle = len(terms) // 2
-    return _search(rest, place, terms[:middle]) + _search(rest, place, terms[middle:])
+    halves = terms[:middle], terms[middle:]
+    return [record for half in halves for record in _search(rest, object, fields, half)]

@@ -119,6 +119,23 @@ def test_what_is_too_slow_is_searched_for_by_its_digits(org: Org, fault: dict[st
     assert found(org) == ids
 
 
+@pytest.mark.parametrize("rows", [None, 2], ids=["query", "search"])
+def test_a_person_account_is_found_as_its_contact(org: Org, rows: int | None) -> None:
+    """Also by a search, which knows it as an account only; companies are nobody."""
+    org.seed("enable", feature="person_accounts")
+    phones = {"PersonMobilePhone": "(202) 555-0123"}
+    (account,) = org.create("Account", {"LastName": "Doe", **phones})
+    org.create("Account", {"Name": "Acme", "Phone": JANE})
+    for line in (98, 99):
+        contact(org, f"(202) 555-01{line}")
+    [row] = org.rows(f"SELECT PersonContactId FROM Account WHERE Id = '{account}'")
+    if rows is not None:
+        org.fault("slow_query", rows=rows)
+    (person,) = org.crm().find_people(BOTH, [JANE])
+    assert (person.id, person.account_id) == (row["PersonContactId"], account)
+    assert person.phones == (Phone("MobilePhone", "(202) 555-0123"),)
+
+
 def test_a_search_that_found_too_many_is_halved(org: Org) -> None:
     """Rows beyond 2,000 are silently missing."""
     numbers = [f"+1202555{line:04}" for line in range(4)]
