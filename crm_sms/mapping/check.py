@@ -71,20 +71,23 @@ def _problem(section: Section, field: MappedField, misfit: Misfit) -> Problem:
     return Problem(section.file, key, text, misfit.remedy, fatal)
 
 
+_WRITTEN = "crm-sms plan --out DIR writes both, with a permission set to assign"
+
+
 def _missing_object(name: str) -> Misfit:
     return Misfit(
         f"there is no {name}, or our user may not see it",
-        "make the object, or grant our user access to it",
+        f"make the object, or grant our user access to it; {_WRITTEN}",
     )
 
 
 def _missing_field(name: str, description: ObjectDescription) -> Misfit:
     spelt = {known.casefold(): known for known in description.fields}
     close = get_close_matches(name.casefold(), spelt, 1, cutoff=0.8)
-    hint = f"; did you mean {spelt[close[0]]}?" if close else ""
+    hint = f" (did you mean {spelt[close[0]]}?)" if close else ""
     return Misfit(
         f"there is no field {name}, or our user may not see it",
-        f"make the field, or grant our user access to it{hint}",
+        f"make the field, or grant our user access to it{hint}; {_WRITTEN}",
     )
 
 

@@ -34,7 +34,8 @@ def test_a_hidden_optional_field_is_a_warning(mapping: Mapping, org: Org, hide: 
     found = check(mapping, org)
     assert lines(found) == [
         "salesforce.toml: message.fields.Price__c: SMS_Message__c: there is no field Price__c, or "
-        "our user may not see it; make the field, or grant our user access to it"
+        "our user may not see it; make the field, or grant our user access to it; crm-sms plan "
+        "--out DIR writes both, with a permission set to assign"
     ]
     assert ok(found)
 
