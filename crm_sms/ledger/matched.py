@@ -195,10 +195,15 @@ def said_by(ledger: Ledger, connection: Connection, numbers: Collection[str]) ->
     return found
 
 
-def opt_out_of(numbers: Collection[str], said: Mapping[str, tuple[datetime, str]]) -> OptOut | None:
-    """What a person who holds these numbers said, or None if none of them said no."""
+def opt_out_of(
+    numbers: Collection[str],
+    said: Mapping[str, tuple[datetime, str]],
+    carried: datetime | None = None,
+) -> OptOut | None:
+    """What a person who holds these numbers said, or None if none of them said no. A no that was
+    set by hand, `carried` here from another record since then, concerns the person: no number."""
     no = sorted(number for number in numbers if number in said)
-    if not no:
-        return None
-    at, source = min(said[number] for number in no)
-    return OptOut(at, source, tuple(no))
+    first = min((said[number] for number in no), default=None)
+    if carried and (first is None or carried < first[0]):
+        first = (carried, "carried over from a merged or converted record")
+    return OptOut(*first, () if carried else tuple(no)) if first else None

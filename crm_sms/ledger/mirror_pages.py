@@ -32,12 +32,13 @@ class Learnt:
     """Numbers that people hold since this page, by person id, numbers that somebody no longer has,
     or holds who was taken in or left out, people whose opt-out field is unchecked, and how many are
     new or not as they were. `turned` are those who are new, gone, back, taken in, left out, or
-    somebody else now."""
+    somebody else now, `unticked` those whose opt-out field was checked when last pulled."""
 
     numbers: Mapping[str, Collection[str]]
     lost: Collection[str]
     unchecked: Collection[str]
     turned: Collection[str]
+    unticked: Collection[str]
     changed: int
 
 
@@ -74,7 +75,18 @@ def store_people(
     flipped = [person.id for person in different if _has_flipped(person, before[person.id])]
     lost |= {number for id in flipped for number in have[id]}
     turned = {person.id for person in different if _has_turned(person, before[person.id])}
-    return Learnt(held, lost, unchecked, turned, len(before.keys() | set(changed)))
+    unticked = {person.id for person in different if _is_unticked(person, before[person.id])}
+    return Learnt(held, lost, unchecked, turned, unticked, len(before.keys() | set(changed)))
+
+
+def _is_unticked(person: Person, before: Mapping[str, Any] | None) -> bool:
+    # Of two pulls at once the slower one may bring what the other has seen changed.
+    return (
+        before is not None
+        and before["opted_out"] is True
+        and person.opted_out is False
+        and person.modified_at > before["modified_at"]
+    )
 
 
 def _has_turned(person: Person, before: Mapping[str, Any] | None) -> bool:

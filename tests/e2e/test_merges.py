@@ -327,3 +327,98 @@ def test_a_deal_that_is_restored_has_its_texts_again(world: World) -> None:
     assert texts(world)["SM1"]["Opportunity__c"] == deal_id
     assert world.record("Opportunity", deal_id)["SMS_Reply_Count__c"] == 1
     assert left_over(world) == []
+
+
+# ── Opt-outs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def no_of(world: World, object: str, id: str) -> tuple[Any, Any]:
+    """The checkbox and the numbers that it concerns."""
+    row = world.record(object, id)
+    return row.get("SMS_Opt_Out__c"), row.get("SMS_Opt_Out_Phone__c")
+
+
+@pytest.mark.parametrize("first", ["pulled", "at once"])
+def test_a_no_set_by_hand_goes_along_with_a_merge(world: World, first: str) -> None:
+    """It concerned the person, so it concerns no number in particular."""
+    kept, gone = two(world)
+    world.edit("Contact", gone, SMS_Opt_Out__c=True)
+    if first == "pulled":
+        catch_up(world, 1)
+    merge(world, kept, gone)
+    catch_up(world)
+    assert no_of(world, "Contact", kept) == (True, None)
+
+
+def test_a_no_set_by_hand_goes_along_with_a_conversion(world: World) -> None:
+    """None of a lead's fields of ours is mapped when it is converted."""
+    lead = lead_of(world)
+    world.edit("Lead", lead, SMS_Opt_Out__c=True)
+    [contact] = do(world, "convert", lead=lead)
+    catch_up(world)
+    assert no_of(world, "Contact", contact) == (True, None)
+
+
+def test_a_carried_no_goes_on_with_the_next_merge(world: World) -> None:
+    """However many records it comes through."""
+    kept, gone = two(world)
+    last = world.contact("(202) 555-0166")
+    world.edit("Contact", gone, SMS_Opt_Out__c=True)
+    merge(world, kept, gone)
+    catch_up(world)
+    merge(world, last, kept)
+    catch_up(world)
+    assert no_of(world, "Contact", last) == (True, None)
+
+
+def test_a_stop_does_not_narrow_a_carried_no(world: World) -> None:
+    """Whether it comes before or after: the person said no, not only their number."""
+    kept, gone = two(world)
+    world.edit("Contact", gone, SMS_Opt_Out__c=True)
+    merge(world, kept, gone)
+    world.receive(world.reply(ADA, "SM1", "STOP"))
+    catch_up(world)
+    world.receive(world.reply(ADA, "SM2", "STOP"))
+    catch_up(world)
+    assert no_of(world, "Contact", kept) == (True, None)
+
+
+def test_whoever_unchecks_a_carried_no_takes_it_back(world: World) -> None:
+    """It was set by hand; a START does not undo it."""
+    kept, gone = two(world)
+    world.edit("Contact", gone, SMS_Opt_Out__c=True)
+    merge(world, kept, gone)
+    catch_up(world)
+    world.receive(world.reply(ADA, "SM1", "START"))
+    catch_up(world)
+    assert no_of(world, "Contact", kept) == (True, None)
+    world.edit("Contact", kept, SMS_Opt_Out__c=False)
+    catch_up(world)
+    assert no_of(world, "Contact", kept) == (False, None)
+
+
+def test_our_own_no_reaches_the_record_that_is_left_by_its_number(world: World) -> None:
+    """If that record has the number; if it has not, the number stays suppressed, wherever it is."""
+    kept, gone = two(world)
+    world.receive(world.reply(BOB, "SM1", "STOP"))
+    world.settle()
+    merge(world, kept, gone)
+    catch_up(world)
+    assert no_of(world, "Contact", kept)[0] is not True
+    world.edit("Contact", kept, Phone=BOB)
+    catch_up(world)
+    assert no_of(world, "Contact", kept) == (True, BOB)
+
+
+def test_a_no_survives_a_changed_number(world: World) -> None:
+    """The flag goes on to concern the old number, and whoever gets that is opted out."""
+    contact = world.contact(BOB)
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(BOB, "SM1", "STOP"))
+    world.settle()
+    world.edit("Contact", contact, MobilePhone=EVE)
+    other = world.contact(BOB)
+    catch_up(world)
+    assert no_of(world, "Contact", contact) == (True, BOB)
+    assert no_of(world, "Contact", other) == (True, BOB)

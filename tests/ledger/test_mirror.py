@@ -71,7 +71,7 @@ def test_a_person_comes_back_with_parsed_phones(ledger: Ledger) -> None:
         assert mirror.people_by_id(connection, "service", ["1"]) == {}
     phones = (Phone("", ADA), Phone("", BOB))
     assert found == {"1": replace(pulled, phones=phones)}
-    assert learnt == Learnt({"1": {ADA, BOB}}, set(), set(), {"1"}, 1)
+    assert learnt == Learnt({"1": {ADA, BOB}}, set(), set(), {"1"}, set(), 1)
 
 
 def test_what_came_again_as_it_was_is_not_counted(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from crm_sms.ledger import Ledger, mirror, outbox
+from crm_sms.ledger.carried import carried
 from crm_sms.ledger.crm_records import known_records
 from crm_sms.ledger.matched import opt_out_events, opt_out_of, opt_outs
 from crm_sms.mapping.facts import OptOut
@@ -39,13 +40,17 @@ def plan_opt_outs(
 def opted_out(
     ledger: Ledger, planner: Planner, connection: Connection, person_ids: Collection[str]
 ) -> list[tuple[Person, OptOut]]:
-    """Those of these people who hold a number that said no, with what they said; without those who
-    are opted out by somebody's hand: that no concerns the person, and ours would narrow it to some
-    numbers and replace its evidence."""
+    """Those of these people who hold a number that said no, with what they said, or who took over
+    a no set by hand; without those who are opted out by somebody's hand: that no concerns the
+    person, and ours would narrow it to some numbers and replace its evidence."""
     people = mirror.people_by_id(connection, planner.crm, person_ids)
     numbers = {phone.raw for person in people.values() for phone in person.phones}
     said = opt_outs(ledger, connection, numbers)
-    judged = ((p, opt_out_of([phone.raw for phone in p.phones], said)) for p in people.values())
+    took_over = carried(connection, planner.crm, people)
+    judged = (
+        (p, opt_out_of([phone.raw for phone in p.phones], said, took_over.get(p.id)))
+        for p in people.values()
+    )
     found = [(person, no) for person, no in judged if no]
     flagged = {(person.object, person.id) for person, _ in found if person.opted_out}
     ours = _flagged_by_us(planner, connection, flagged)

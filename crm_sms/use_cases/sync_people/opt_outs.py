@@ -17,6 +17,7 @@ from crm_sms.mapping.facts import OptOut
 from crm_sms.plan import plan_person
 from crm_sms.records import DesiredRecord, Person
 from crm_sms.use_cases.process.opt_outs import opted_out
+from crm_sms.use_cases.sync_people.carrying import carry_over
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
 
 log = structlog.get_logger(__name__)
@@ -25,9 +26,10 @@ log = structlog.get_logger(__name__)
 def opt_out_again(
     syncing: Syncing, report: SyncReport, connection: Connection, learnt: Learnt, now: datetime
 ) -> None:
-    """Whoever holds a number that said no is opted out, also if somebody unchecked it."""
+    """Whoever holds a number that said no is opted out, also if somebody unchecked it; so is who
+    takes over a no that was set by hand."""
     ledger, planner = syncing.ledger, syncing.planner
-    concerned = learnt.unchecked | learnt.numbers.keys()
+    concerned = {*learnt.unchecked, *learnt.numbers, *carry_over(syncing, connection, learnt)}
     said = opted_out(ledger, planner, connection, concerned)
     undone = [(person.object, person.id) for person, _ in said if person.id in learnt.unchecked]
     ours = {field.name for no in planner.mapping.opt_outs.values() for field in no.fields}
