@@ -68,6 +68,7 @@ def _document(plan: LeadPlan, made: LeadMade | None) -> dict[str, Any]:
         "id": made.id if made else None,
         "person": made.person if made else plan.person,
         "texts": made.texts if made else plan.texts,
+        "left_out": made is not None and made.left_out,
     }
 
 
@@ -85,7 +86,9 @@ def _planned(plan: LeadPlan) -> Iterator[str]:
 def _done(plan: LeadPlan, made: LeadMade) -> Iterator[str]:
     if made.made:
         yield f"made: {plan.object} {made.id} in {plan.crm}"
-    if made.person:
+    if made.left_out:
+        yield "the mapping leaves them out (people.*.where): the texts still concern nobody"
+    elif made.person:
         person = f"{made.person.kind} {made.person.name} {made.person.id}"
         yield f"{many(made.texts, 'text goes', 'texts go')} to {person}"
     else:

@@ -37,12 +37,14 @@ class LeadPlan:
 @dataclass(frozen=True, slots=True)
 class LeadMade:
     """Who holds the number now, None if the CRM does not show the new lead yet; whether this run
-    made them; how many texts are processed again."""
+    made them; how many texts are processed again; whether the mapping leaves them out, so that
+    the texts concern nobody still."""
 
     id: str
     person: Holder | None
     made: bool
     texts: int
+    left_out: bool
 
 
 def plan_lead(
@@ -180,5 +182,7 @@ def _stored(syncing: Syncing, name: str, id: str, seen: Sequence[Person]) -> Lea
         if seen:
             store_people_page(syncing, report, connection, seen, now)
         forget_note(connection, name)
+        stored = mirror.people_by_id(connection, syncing.planner.crm, [one.id for one in seen])
     person = holder(seen[0]) if seen else None
-    return LeadMade(id or seen[0].id, person, bool(id), report.rematched)
+    left_out = bool(stored) and not any(one.covered for one in stored.values())
+    return LeadMade(id or seen[0].id, person, bool(id), report.rematched, left_out)

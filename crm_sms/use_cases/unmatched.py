@@ -47,7 +47,7 @@ class Candidate(Holder):
 class Unmatched:
     """A number whose texts concern nobody in one CRM; `number` is None for texts that came from
     no number of a person. `rule` says why, `candidates` are those who share the number, or, where
-    nobody holds it, whose phone looks like it."""
+    nobody holds it, whose phone looks like it; whom the mapping leaves out is none."""
 
     crm: str
     number: str | None
@@ -82,7 +82,7 @@ def _in_crm(ledger: Ledger, connection: Connection, crm: str) -> list[Unmatched]
             tuple(
                 Candidate(person.id, person.name, person.kind.value, likeness)
                 for id, likeness in meant.get(one.number or "", {}).items()
-                if (person := people.get(id))
+                if (person := people.get(id)) and person.covered
             ),
         )
         for one in found

@@ -39,6 +39,7 @@ def test_a_dry_run_shows_the_lead_and_makes_none(crm_sms: Any, texted: World) ->
         "id": None,
         "person": None,
         "texts": 1,
+        "left_out": False,
     }
     assert texted.records("Lead") == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crm_sms.admin_files import shipped
 from crm_sms.bootstrap import syncing
 from crm_sms.errors import AccessRefused, CrmSmsError, RefusedInput, TryLater, Unclear
 from crm_sms.ledger.tables import matches, meta
@@ -185,6 +186,19 @@ def test_while_a_request_may_still_commit_no_other_is_made(texted: World) -> Non
     texted.advance(15 * 60)
     assert make(texted).made
     assert len(texted.records("Lead")) == 1
+
+
+def test_a_lead_that_the_mapping_leaves_out_is_told(texted: World) -> None:
+    """It is made as asked, but its texts concern nobody still."""
+    text = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
+    leads = 'object = "Lead"\n'
+    only = text.replace(leads, leads + "where = \"person.name == 'Roe'\"\n", 1)
+    (texted.app.folder / "salesforce.toml").write_text(only, encoding="utf-8")
+    made = make(texted)
+    assert (made.made, made.left_out) == (True, True)
+    texted.process()
+    with texted.app.ledger.read() as connection:
+        assert {row.rule for row in connection.execute(matches.select())} == {"outside"}
 
 
 def test_two_at_once_make_one_lead(texted: World) -> None:

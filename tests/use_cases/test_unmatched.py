@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
+from crm_sms.admin_files import shipped
 from crm_sms.errors import RefusedInput
 from crm_sms.events import Metadata
 from crm_sms.ledger import Ledger, inbox
@@ -118,6 +119,21 @@ def test_who_holds_the_number_itself_stands_alone(world: World) -> None:
         ("Ada", Likeness.HOLDS),
         ("Bob", Likeness.HOLDS),
     }
+
+
+def test_whom_the_mapping_leaves_out_is_no_candidate(world: World) -> None:
+    """An assignment to them would be refused."""
+    text = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
+    contacts = 'object = "Contact"\n'
+    some = text.replace(contacts, contacts + "where = \"person.name != 'Bob'\"\n", 1)
+    (world.app.folder / "salesforce.toml").write_text(some, encoding="utf-8")
+    for name in ("Ada", "Bob", "Eve"):
+        world.contact(NUMBER, LastName=name)
+    world.sync()
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.process()
+    [one] = listed(world)
+    assert {candidate.name for candidate in one.candidates} == {"Ada", "Eve"}
 
 
 def test_the_latest_text_comes_first(world: World) -> None:
