@@ -1,6 +1,6 @@
 """Measures crm-sms on this machine, each figure beside a yardstick from the same run.
 
-    python scripts/bench.py [receive|process|calls|day|import|all] [--json] [--quick]
+    python scripts/bench.py [receive|process|people|calls|day|import|all] [--json] [--quick]
 
 Figures of two runs can only be compared if their yardsticks agree. docs/figures.md says what each
 figure means. `--quick` measures less of the same; `receive` needs wrk.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from figures import calls, day, importing, process, receive
+from figures import calls, day, importing, people, process, receive
 from figures.machine import machine
 
 Measure = Callable[[Path, bool], Mapping[str, Any]]
@@ -27,6 +27,7 @@ Measure = Callable[[Path, bool], Mapping[str, Any]]
 MEASURES: Mapping[str, Measure] = {
     "receive": receive.measure,
     "process": process.measure,
+    "people": people.measure,
     "calls": calls.measure,
     "day": day.measure,
     "import": importing.measure,

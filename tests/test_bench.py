@@ -41,6 +41,19 @@ def test_a_backlog_is_processed_and_compared_with_plain_inserts(
     assert taken["memory_mb_most"] < 500
 
 
+def test_everybody_is_pulled_by_both_ways_and_compared_with_plain_inserts(
+    figures: Any, tmp_path: Path
+) -> None:
+    """By pages and by a query job; the calls of a million are those of the people times so many."""
+    taken = figures("people").of_people(tmp_path, people=300)
+    for way in ("rest", "bulk"):
+        assert taken[f"{way}_people_per_s"] > 0
+        assert taken[f"{way}_yardstick_rows_per_s"] > 0
+        assert 0 < taken[f"{way}_memory_mb_at_the_end"] < 500
+    assert taken["rest_calls_for_a_million"] == taken["rest_calls"] - 1 + round(1_000_000 / 300)
+    assert taken["bulk_calls"] > taken["rest_calls"], "a page, a job, looks at it, an answer"
+
+
 def test_the_mix_has_five_events_a_text_and_one_reply_in_twenty(figures: Any) -> None:
     """What is measured is what docs/figures.md says."""
     load = figures("load")

@@ -57,7 +57,7 @@ def parse_address(raw: str, default_region: str | None = None) -> Address:
     return Address(raw, AddressKind.NAME if has_letter else AddressKind.UNPARSABLE)
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=10_000)  # those of a while; a pull of everybody has each only once
 def to_e164(raw: str, default_region: str | None) -> str | None:
     """The E.164 form of a number as people type it, or None.
 

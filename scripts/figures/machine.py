@@ -36,12 +36,12 @@ def _processor() -> str:
 @contextmanager
 def sampled_memory(pid: int) -> Iterator[list[float]]:
     """Megabytes that a process holds, looked at ten times a second while the block runs."""
-    samples = [_memory_mb(pid)]
+    samples = [memory_mb(pid)]
     ended = threading.Event()
 
     def look() -> None:
         while not ended.wait(0.1):
-            samples.append(_memory_mb(pid))
+            samples.append(memory_mb(pid))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -52,5 +52,6 @@ def sampled_memory(pid: int) -> Iterator[list[float]]:
         thread.join()
 
 
-def _memory_mb(pid: int) -> float:
+def memory_mb(pid: int | str = "self") -> float:
+    """Megabytes that a process holds now."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20

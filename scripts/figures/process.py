@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -22,10 +21,10 @@ from crm_sms.testing.world import CRM, install
 from crm_sms.use_cases.process import process
 from figures import load
 from figures.machine import sampled_memory
+from figures.plain import UNUSED, plain_inserts
 
 BACKLOG, QUICK_BACKLOG = 1_000_000, 20_000
 _TEXTS_PER_S = 10.0
-_UNUSED = {"client_id": "-", "client_secret": "-", "instance_url": "http://127.0.0.1:1"}
 _WRITTEN = ("messages", "message_data", "message_aliases", "conversations", "matches", "outbox")
 """Tables that processing fills."""
 
@@ -44,7 +43,7 @@ def of_backlog(folder: Path, events: int, people: int = load.PEOPLE) -> Mapping[
         sampled_memory(pool.submit(os.getpid).result()) as memory,
     ):
         taken = pool.submit(_drain, folder).result()
-    plain = _plain_inserts(folder / "crm-sms.db", folder / "plain", taken["transactions"])
+    plain = plain_inserts(folder / "crm-sms.db", folder / "plain", _WRITTEN, taken["transactions"])
     rate = events / taken["seconds"]
     third = max(1, len(memory) // 3)
     return {
@@ -70,7 +69,7 @@ def of_backlog(folder: Path, events: int, people: int = load.PEOPLE) -> Mapping[
 
 def prepare(folder: Path, events: int, people: int, public_url: str = "http://127.0.0.1:1") -> None:
     """An installation in `folder` with a filled mirror and a backlog; it never calls a CRM."""
-    install(folder, public_url, _UNUSED, {load.ACCOUNT: load.TOKEN})
+    install(folder, public_url, UNUSED, {load.ACCOUNT: load.TOKEN})
     with closing(installation(folder, {})) as app:
         schema.upgrade(app.ledger)
         now = machine_clock()
@@ -105,43 +104,3 @@ def _speeds(batches: list[tuple[float, int]]) -> dict[str, float]:
         "transactions": len(batches),
         "median_s": median(after - before for before, after in pairwise(ends)),
     }
-
-
-def _plain_inserts(filled: Path, folder: Path, transactions: int) -> dict[str, float]:
-    """The rows that processing left, inserted into the same empty tables in as many commits."""
-    folder.mkdir()
-    install(folder, "http://127.0.0.1:1", _UNUSED, {load.ACCOUNT: load.TOKEN})
-    with closing(installation(folder, {})) as app:
-        schema.upgrade(app.ledger)
-    rows, seconds = 0, 0.0
-    with (
-        closing(sqlite3.connect(filled)) as source,
-        closing(sqlite3.connect(folder / "crm-sms.db", isolation_level=None)) as target,
-    ):
-        target.execute("PRAGMA synchronous=FULL")
-        tables = [_Copy(source, name, transactions) for name in _WRITTEN]
-        for _ in range(transactions):
-            portions = [(table.statement, table.portion()) for table in tables]
-            started = time.perf_counter()
-            target.execute("BEGIN IMMEDIATE")
-            for statement, portion in portions:
-                target.executemany(statement, portion)
-            target.execute("COMMIT")
-            seconds += time.perf_counter() - started
-            rows += sum(len(portion) for _, portion in portions)
-    return {"rows": rows, "seconds": seconds}
-
-
-class _Copy:
-    """A table's rows in so many equal portions."""
-
-    def __init__(self, source: sqlite3.Connection, table: str, portions: int) -> None:
-        count = source.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        self._size = -(-count // portions)
-        self._rows = source.execute(f"SELECT * FROM {table}")
-        places = ", ".join("?" * len(self._rows.description))
-        self.statement = f"INSERT INTO {table} VALUES ({places})"
-
-    def portion(self) -> list[tuple[Any, ...]]:
-        """The next rows; none when all were had."""
-        return self._rows.fetchmany(self._size) if self._size else []

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +113,9 @@ def _while_others_work(folder: Path, seconds: int, backlog: int, people: int) ->
     with ExitStack() as stack:
         box = stack.enter_context(spawned())
         box.clock.set(machine_clock())
-        _seed(box.url, people)
+        seed(box.url, people)
         process.prepare(place, backlog, people, public_url=_PUBLIC_URL)
-        _aim_at(place, box.url)
+        aim_at(place, box.url)
         url = stack.enter_context(_served(place))
         others = [stack.enter_context(_running(place, *words)) for words in _OTHERS]
         time.sleep(1)  # until they are at work
@@ -252,15 +252,17 @@ def _lives(child: subprocess.Popen[str]) -> bool:
     return child.poll() is None
 
 
-def _seed(url: str, people: int) -> None:
-    """Contacts in the org, as many as the mirror has."""
-    for start in range(0, people, 5000):
+def seed(url: str, people: int, between: Callable[[], Any] = lambda: None) -> None:
+    """Makes contacts in the org, as many as the mirror has, a twentieth of them at a time."""
+    portion = -(-people // 20)
+    for start in range(0, people, portion):
         records = [
             {"LastName": f"Person {person}", "MobilePhone": load.number_of(person)}
-            for person in range(start, min(people, start + 5000))
+            for person in range(start, min(people, start + portion))
         ]
         order = {"op": "create", "object": "Contact", "records": records}
         _post(f"{url}/_sandbox/salesforce/records", order)
+        between()
 
 
 def _post(url: str, value: Any) -> None:
@@ -270,7 +272,7 @@ def _post(url: str, value: Any) -> None:
     urllib.request.urlopen(request, timeout=60).close()
 
 
-def _aim_at(folder: Path, url: str) -> None:
+def aim_at(folder: Path, url: str) -> None:
     """Point a prepared installation at the sandbox; its webhooks keep their public URL."""
     with urllib.request.urlopen(f"{url}/_sandbox/salesforce", timeout=10) as answer:
         credentials = json.load(answer)["credentials"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from crm_sms.events import Click, ClickClass, Direction, Event, EventKind, Metadata, Raw
 from crm_sms.ledger import Ledger
 from crm_sms.ledger.facts import append, of_texts, text_alias
-from crm_sms.ledger.storable import LARGEST_NUMBER, LONGEST_NAME, storable
+from crm_sms.ledger.storable import LARGEST_NUMBER, LONGEST_NAME, storable, storable_row
 from crm_sms.phone import Address, AddressKind, parse_address
+from crm_sms.records import Person, PersonKind, Phone
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PLAIN = Event(
@@ -116,3 +118,28 @@ def test_any_event_is_made_to_fit(
     (event.key + (event.body or "") + "".join(event.media)).encode()
     assert len(event.key) <= LONGEST_NAME
     assert abs(event.segments or 0) <= LARGEST_NUMBER
+
+
+ODD = st.text(st.sampled_from("a\\x0ud8\0\ud800\udfff\n\t'\"🙂\ufffd"), max_size=12)
+
+
+@given(name=ODD, number=ODD, value=ODD)
+def test_a_row_of_a_crm_is_changed_only_where_a_database_would_refuse_it(
+    name: str, number: str, value: str
+) -> None:
+    """In its name, its phones and its columns alike; one that fits is the same object."""
+    row = Person(
+        "Contact",
+        "003",
+        PersonKind.CONTACT,
+        NOW,
+        name=name,
+        phones=(Phone("MobilePhone", number),),
+        fields={"Title": value},
+    )
+    stored = storable_row(row)
+    given_texts = (name, number, value)
+    fitting = tuple(re.sub("[\0\ud800-\udfff]", "\ufffd", text) for text in given_texts)
+    assert (stored.name, stored.phones[0].raw, stored.fields["Title"]) == fitting
+    if not any("\\" in text for text in given_texts):  # which may read like an escape
+        assert (stored is row) == (fitting == given_texts)
