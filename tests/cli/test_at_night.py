@@ -34,7 +34,7 @@ ONCE: Mapping[str, tuple[str, ...]] = {
     "parked list": (),
     "parked retry": ("--all",),
     "parked drop": ("1",),
-    "plan": ("--out", "project"),
+    "plan": (),
     "init": (),
 }
 FOR_GOOD = ("serve", "worker")
@@ -115,6 +115,11 @@ def check(answer: Any, name: str) -> None:
         assert len(said.strip()) > 20, name
 
 
+def arguments(name: str, folder: Path) -> tuple[str, ...]:
+    """What a command is called with; what it writes goes into the installation."""
+    return ("--out", str(folder / "project")) if name == "plan" else ONCE.get(name, ())
+
+
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("name", [*ONCE, *FOR_GOOD])
 def test_nothing_begins_on_what_is_broken(
@@ -122,7 +127,7 @@ def test_nothing_begins_on_what_is_broken(
 ) -> None:
     """With 1, but for what mends it or only asks how it stands."""
     BROKEN[broken](folder)
-    answer = anywhere("--folder", folder, *name.split(), *ONCE.get(name, ()))
+    answer = anywhere("--folder", folder, *name.split(), *arguments(name, folder))
     check(answer, name)
     if name not in ("init", "db upgrade", "db current", "plan"):
         assert answer.code == 1
@@ -133,10 +138,7 @@ def test_nothing_begins_on_what_is_broken(
 def test_what_cannot_be_done_is_said(anywhere: Any, folder: Path, name: str, doubtful: str) -> None:
     """The rest is done."""
     DOUBTFUL[doubtful](folder)
-    args = ONCE[name]
-    if name == "plan":
-        args = ("--out", str(folder / "project"))
-    check(anywhere("--folder", folder, *name.split(), *args), name)
+    check(anywhere("--folder", folder, *name.split(), *arguments(name, folder)), name)
 
 
 @pytest.mark.parametrize("made", [*BROKEN, *DOUBTFUL])
