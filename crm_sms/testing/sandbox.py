@@ -22,7 +22,7 @@ Vendor = TypeVar("Vendor")
 
 
 @dataclass(frozen=True, slots=True)
-class Vended(Generic[Vendor]):
+class VendorSandbox(Generic[Vendor]):
     """One vendor of a sandbox: its address, the adapter's settings that work against it, the thing
     itself to look into and give orders to, and both vendors with their clock."""
 
@@ -40,7 +40,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def salesforce_sandbox(sandbox: Sandbox) -> Vended[Salesforce]:
+def salesforce_sandbox(sandbox: Sandbox) -> VendorSandbox[Salesforce]:
     """A Salesforce org with the fields of the default mapping. Of `sandbox`, if a test has both."""
     told = sandbox.salesforce.credentials(sandbox.url)
     settings = {
@@ -50,11 +50,11 @@ def salesforce_sandbox(sandbox: Sandbox) -> Vended[Salesforce]:
         "login_url": sandbox.url,
         "allow_http": True,
     }
-    return Vended(sandbox.url, settings, sandbox.salesforce, sandbox)
+    return VendorSandbox(sandbox.url, settings, sandbox.salesforce, sandbox)
 
 
 @pytest.fixture
-def twilio_sandbox(sandbox: Sandbox) -> Vended[Twilio]:
+def twilio_sandbox(sandbox: Sandbox) -> VendorSandbox[Twilio]:
     """A Twilio account. Of `sandbox`, if a test has both."""
     accounts = sandbox.twilio.accounts.values()
     settings = {
@@ -62,7 +62,7 @@ def twilio_sandbox(sandbox: Sandbox) -> Vended[Twilio]:
         "base_url": sandbox.url,
         "accounts": {one.sid: {"auth_token": one.auth_token} for one in accounts},
     }
-    return Vended(sandbox.url, settings, sandbox.twilio, sandbox)
+    return VendorSandbox(sandbox.url, settings, sandbox.twilio, sandbox)
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.checkout
-
 
 @pytest.fixture
 def project(page: Any, tmp_path: Path) -> Path:

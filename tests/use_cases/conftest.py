@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,20 +36,12 @@ from crm_sms.records import (
     Write,
     WriteResult,
 )
-from crm_sms.sandbox.server import running
-from crm_sms.testing.world import World, build
+from crm_sms.testing.sandbox import sandbox, world
 from crm_sms.use_cases.deliver import Delivery, DeliveryReport, deliver
 
+__all__ = ["sandbox", "world"]
+
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An upgraded ledger in SQLite, an org without people."""
-    with running() as box:
-        it = build(tmp_path, box)
-        yield it
-        it.app.close()
 
 
 @dataclass

@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from crm_sms.records import Chunk, Op, Scalar, Write
-from crm_sms.sandbox.server import Sandbox
-from crm_sms.testing.sandbox import sandbox
+from crm_sms.sandbox.salesforce import Salesforce
+from crm_sms.testing.sandbox import VendorSandbox, salesforce_sandbox, sandbox
 from crm_sms_salesforce import SalesforceCrm
 
-__all__ = ["sandbox"]
+__all__ = ["salesforce_sandbox", "sandbox"]
 
 NOW = datetime(2026, 11, 20, 15, 48, 22, tzinfo=UTC)
 MESSAGES = ("SMS_Message__c", "Message_Key__c")
@@ -87,10 +87,10 @@ def updates() -> Callable[..., Chunk]:
 class Org:
     """The sandbox's org, looked at from outside: never through the adapter."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
+    def __init__(self, org: VendorSandbox[Salesforce]) -> None:
+        self.sandbox, self._settings = org.sandbox, org.settings
         self._http = requests.Session()
-        about = self._http.get(f"{sandbox.url}/_sandbox/salesforce").json()
+        about = self._http.get(f"{org.url}/_sandbox/salesforce").json()
         self.credentials: dict[str, str] = about["credentials"]
         form = {"grant_type": "client_credentials"} | {
             name: self.credentials[name] for name in ("client_id", "client_secret")
@@ -100,13 +100,7 @@ class Org:
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Settings for client credentials at this org."""
-        return {
-            "auth": "client_credentials",
-            "client_id": self.credentials["client_id"],
-            "client_secret": self.credentials["client_secret"],
-            "login_url": self.sandbox.url,
-            "allow_http": True,
-        } | changes
+        return {**self._settings, **changes}
 
     @property
     def private_key(self) -> str:
@@ -157,8 +151,8 @@ class Org:
 
 
 @pytest.fixture
-def org(sandbox: Sandbox) -> Iterator[Org]:
+def org(salesforce_sandbox: VendorSandbox[Salesforce]) -> Iterator[Org]:
     """A fresh org for each test."""
-    org = Org(sandbox)
+    org = Org(salesforce_sandbox)
     yield org
     org.close()
