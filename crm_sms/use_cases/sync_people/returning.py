@@ -1,0 +1,61 @@
+"""Whoever is back from the recycle bin: what the CRM restores with them may be older than what we
+know."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from crm_sms.ledger import inbox, mirror, outbox, texts
+from crm_sms.ledger.crm_records import forget_written, known_records
+from crm_sms.ledger.matched import roll_ups
+from crm_sms.mapping import RollUp
+from crm_sms.mapping.scopes import RecordName
+from crm_sms.plan import plan_person
+from crm_sms.records import DesiredRecord, Person
+from crm_sms.use_cases.sync_people.words import Syncing
+
+_PEOPLE = frozenset({RecordName.PERSON, RecordName.CONTACT, RecordName.LEAD})
+
+
+def write_anew(
+    syncing: Syncing,
+    connection: Connection,
+    found: Sequence[Person],
+    turned: Collection[str],
+    now: datetime,
+) -> None:
+    """Plan the sums of those among `turned` who are back, and have their numbers' texts name
+    again whom they concern.
+
+    Texts may have gone to somebody else meanwhile; the CRM gives the old sums back, and fills a
+    look-up that it had emptied, over the nothing that we wrote there.
+    """
+    crm = syncing.planner.crm
+    here = {(one.object, one.id) for one in found if one.id in turned and not one.deleted}
+    known = known_records(connection, crm, here)
+    if not known:  # as they are new
+        return
+    back = mirror.people_by_id(connection, crm, {id for _, id in known})
+    sums = roll_ups(connection, crm, "person_id", back)
+    wanted: list[tuple[DesiredRecord, int | None]] = []
+    for id, person in back.items():
+        plan = plan_person(syncing.planner.mapping, crm, person, sums.get(id, RollUp()))
+        wanted += [(record, None) for record in plan.records]
+    outbox.put(syncing.ledger, connection, wanted, now, syncing.planner.windows)
+    # After the outbox, as a deliverer that settles does: else each could wait for the other.
+    _name_anew(syncing, connection, back.values(), now)
+
+
+def _name_anew(
+    syncing: Syncing, connection: Connection, people: Collection[Person], now: datetime
+) -> None:
+    message = syncing.planner.mapping.message
+    numbers = {phone.raw for person in people for phone in person.phones}
+    ids = inbox.messages_with(connection, numbers)
+    places = {(message.object, text.key) for text in texts.stored(connection, ids).values()}
+    names = {field.name for field in message.fields if field.record in _PEOPLE}
+    forget_written(connection, syncing.planner.crm, places, names)
+    inbox.put_back(syncing.ledger, connection, ids, now)
