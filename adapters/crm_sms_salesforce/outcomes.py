@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crm_sms.errors import AccessRefused
@@ -102,7 +103,10 @@ def _row_outcome(chunk: Chunk, result: object) -> Outcome:
         created = bool(result.get("created", chunk.op is Op.CREATE))
         return Outcome(Verdict.DONE, crm_id=str(result.get("id")), created=created)
     faults = parse_faults(result.get("errors")) or (Fault("UNKNOWN"),)
-    return _heaviest([_judged(chunk, fault) for fault in faults])
+    outcome = _heaviest([_judged(chunk, fault) for fault in faults])
+    # Automation sees a chunk at a time: of one row alone nothing is learnt for the size of others.
+    alone = outcome.reason is Reason.AUTOMATION and len(chunk.rows) == 1
+    return replace(outcome, shrink=False) if alone else outcome
 
 
 def _heaviest(outcomes: Sequence[Outcome]) -> Outcome:

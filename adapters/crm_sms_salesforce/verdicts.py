@@ -35,6 +35,7 @@ TOO_MANY_AT_ONCE = _retry(Reason.QUOTA, 10)
 DUPLICATE_RACE = _retry(Reason.DUPLICATE)
 DUPLICATE_IN_LIST = _retry(Reason.DUPLICATE, 0, shrink=True)
 AUTOMATION = _retry(Reason.AUTOMATION, shrink=True)  # a trigger may fail only in bulk
+CHANGED = _retry(Reason.FIELD, 0)  # values are fitted to what was described: it was changed since
 MAYBE = Rule(Verdict.MAYBE, Reason.UNAVAILABLE)
 UNKNOWN = _park(Reason.UNKNOWN)
 
@@ -55,9 +56,10 @@ RULES: Mapping[str, Rule] = {
     "LIMIT_EXCEEDED": TOO_LARGE,
     "APEX_ERROR": AUTOMATION,
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": AUTOMATION,
-    "CANNOT_EXECUTE_FLOW_TRIGGER": _park(Reason.AUTOMATION),
+    "CANNOT_EXECUTE_FLOW_TRIGGER": AUTOMATION,
     "DUPLICATE_VALUE": _park(Reason.DUPLICATE),
     "DUPLICATES_DETECTED": _park(Reason.DUPLICATE),
+    "DUPLICATE_EXTERNAL_ID": _park(Reason.DUPLICATE),
     "ENTITY_IS_DELETED": _park(Reason.DELETED),
     "NOT_FOUND": _park(Reason.DELETED),
     "CANNOT_UPDATE_CONVERTED_LEAD": _park(Reason.CONVERTED),
@@ -74,9 +76,9 @@ RULES: Mapping[str, Rule] = {
     "OP_WITH_INVALID_USER_TYPE_EXCEPTION": _park(Reason.OWNER),
     "INACTIVE_OWNER_OR_USER": _park(Reason.OWNER),
     "BAD_OWNER": _park(Reason.OWNER),
-    "STRING_TOO_LONG": _park(Reason.DATA),
+    "STRING_TOO_LONG": CHANGED,
     "NUMBER_OUTSIDE_VALID_RANGE": _park(Reason.DATA),
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": _park(Reason.DATA),
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": CHANGED,
     "INVALID_EMAIL_ADDRESS": _park(Reason.DATA),
     "FIELD_INTEGRITY_EXCEPTION": _park(Reason.DATA),
     "INVALID_CROSS_REFERENCE_KEY": _park(Reason.DATA),
@@ -111,6 +113,11 @@ CLUES: tuple[tuple[frozenset[str], str, Rule], ...] = (
     (frozenset({"DUPLICATE_VALUE"}), "duplicate id in list", DUPLICATE_IN_LIST),
     (frozenset({"PROCESSING_HALTED"}), "invalid reference", _park(Reason.DATA)),
     (frozenset({"NOT_FOUND"}), "external id field", _park(Reason.FIELD)),
+    (
+        frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"}),
+        "entity type cannot",
+        _park(Reason.ACCESS),
+    ),
     (_AUTOMATION_CODES, "unable_to_lock_row", LOCKED),
     (_AUTOMATION_CODES, "cpu time limit", TOO_LARGE),
     (_AUTOMATION_CODES, "limitexception", TOO_LARGE),

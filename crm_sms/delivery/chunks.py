@@ -14,7 +14,8 @@ _GENTLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One write and what decides with whom it travels; `ids` are the caller's own."""
+    """One write and what decides with whom it travels: `gentle` with few, `alone` with nobody;
+    `ids` are the caller's own."""
 
     ids: tuple[int, ...]
     lane: Lane
@@ -23,6 +24,7 @@ class Parcel:
     key_field: str | None
     write: Write
     gentle: bool = False
+    alone: bool = False
 
     @property
     def is_opt_out(self) -> bool:
@@ -46,6 +48,7 @@ def _with(one: Parcel, other: Parcel) -> Parcel:
         lane=min(one.lane, other.lane),
         write=replace(one.write, fields={**one.write.fields, **other.write.fields}),
         gentle=one.gentle or other.gentle,
+        alone=one.alone or other.alone,
     )
 
 
@@ -92,17 +95,23 @@ def pack(parcels: Sequence[Parcel], limits: CrmLimits, size: int) -> Request:
 
 
 def _place(parcel: Parcel, boxes: dict[tuple[object, ...], list[_Box]], limits: CrmLimits) -> bool:
-    sort = (parcel.is_opt_out, parcel.object, parcel.op, parcel.key_field, parcel.gentle)
+    company = (parcel.gentle, parcel.alone)
+    sort = (parcel.is_opt_out, parcel.object, parcel.op, parcel.key_field, company)
     alike = boxes.get(sort, [])
     if any(box.takes(parcel) for box in reversed(alike)):
         return True
     if sum(map(len, boxes.values())) >= limits.chunks_per_request:
         return False
-    room = min(_GENTLE, limits.rows_per_chunk) if parcel.gentle else limits.rows_per_chunk
-    box = _Box(room)
+    box = _Box(_room(parcel, limits))
     box.takes(parcel)
     boxes.setdefault(sort, []).append(box)
     return True
+
+
+def _room(parcel: Parcel, limits: CrmLimits) -> int:
+    if parcel.alone:
+        return 1
+    return min(_GENTLE, limits.rows_per_chunk) if parcel.gentle else limits.rows_per_chunk
 
 
 def _chunk(box: tuple[Parcel, ...]) -> Chunk:

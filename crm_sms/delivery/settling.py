@@ -19,7 +19,7 @@ _GIVE_UP_AFTER: Mapping[Reason, int] = {
     Reason.QUOTA: _OFTEN,
     Reason.TOO_LARGE: _OFTEN,
     Reason.UNCLEAR: _OFTEN,
-    Reason.AUTOMATION: 1,  # one more try in a small chunk: a trigger may fail only in bulk
+    Reason.AUTOMATION: 2,  # one more among few, one alone: a trigger may fail only in bulk
     Reason.DUPLICATE: 3,  # a race on our own key is over by then
     Reason.FIELD: 1,  # hidden since it was described: one more try with a fresh description
 }

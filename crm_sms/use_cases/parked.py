@@ -35,7 +35,8 @@ REMEDIES: Mapping[Reason, str] = {
     "or drop the row",
     Reason.VALIDATION: "a validation rule or required field refused the record; exempt the "
     "integration user or correct the record, then retry",
-    Reason.FIELD: "a field is missing or hidden; run crm-sms doctor, correct it, then retry",
+    Reason.FIELD: "a field is missing, hidden or changed; run crm-sms doctor, correct it, then "
+    "retry",
     Reason.ACCESS: "the integration user may not edit the record; give it access, then retry",
     Reason.OWNER: "the owner is inactive or cannot own such records; change the owner or "
     "tasks.fallback_owner, then retry",

@@ -139,3 +139,14 @@ def test_gentle_rows_travel_in_small_chunks() -> None:
     ]
     request = pack(many, CrmLimits(200, 5, 120, 660), 1000)
     assert [len(chunk.rows) for chunk in request.chunks] == [20, 20, 5]
+
+
+def test_a_row_that_is_to_be_alone_shares_its_chunk_with_nobody() -> None:
+    """As many as a request has chunks."""
+    many = [
+        Parcel((n,), Lane.TIMELINE, "Text", Op.UPSERT, "K", Write(str(n), {}), True, alone=True)
+        for n in range(7)
+    ]
+    request = pack(many, CrmLimits(200, 5, 120, 660), 1000)
+    assert [len(chunk.rows) for chunk in request.chunks] == [1] * 5
+    assert len(request.left) == 2

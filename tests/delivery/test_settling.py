@@ -32,7 +32,7 @@ ROW = Row()
 TRIES = (0, 1, 2, 3, 4, 9, 10, 99, 100)
 SILENT = (Reason.UNAVAILABLE, Reason.QUOTA)
 STAYS_AFTER = {
-    Reason.AUTOMATION: 1,
+    Reason.AUTOMATION: 2,
     Reason.DUPLICATE: 3,
     Reason.FIELD: 1,
     Reason.LOCKED: 10,

@@ -77,6 +77,7 @@ def _decided(one: Prepared, seen: Found | None) -> tuple[Parcel | Outcome, Mappi
     left_out = {**one.left_out, **permitted.left_out}
     if not permitted.fields:
         return Outcome(Verdict.DONE, crm_id=crm_id), left_out
+    tripped = one.claimed.reason is Reason.AUTOMATION
     parcel = Parcel(
         ids=(one.claimed.id,),
         lane=one.claimed.lane,
@@ -84,7 +85,8 @@ def _decided(one: Prepared, seen: Found | None) -> tuple[Parcel | Outcome, Mappi
         op=op,
         key_field=one.row.key_field,
         write=Write(key, permitted.fields),
-        gentle=one.claimed.reason is Reason.AUTOMATION,
+        gentle=tripped,
+        alone=tripped and one.claimed.tries > 1,
     )
     return parcel, left_out
 

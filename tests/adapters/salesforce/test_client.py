@@ -125,7 +125,7 @@ def test_values_arrive_as_they_were(org: Org, upserts: Make) -> None:
 
 
 def test_bad_row_fails_alone(org: Org, upserts: Make) -> None:
-    """A value that the org refuses parks its row; its neighbours are written."""
+    """A value that the org refuses holds no neighbour back; it is fitted to the field anew."""
     rows = (
         Write("good", {"Status__c": "Sent"}),
         Write("bad", {"Status__c": "Exploded"}),
@@ -135,9 +135,9 @@ def test_bad_row_fails_alone(org: Org, upserts: Make) -> None:
     good, bad, long = outcomes(org.crm(), chunk)
     assert good.verdict is Verdict.DONE
     assert (bad.verdict, bad.reason, bad.fields) == (
-        Verdict.PARK, Reason.DATA, ("Status__c",),
+        Verdict.RETRY, Reason.FIELD, ("Status__c",),
     )  # fmt: skip
-    assert (long.verdict, long.reason) == (Verdict.PARK, Reason.DATA)
+    assert (long.verdict, long.reason) == (Verdict.RETRY, Reason.FIELD)
     assert "xxx" not in long.detail
     assert messages(org) == {"good": "Sent"}
 

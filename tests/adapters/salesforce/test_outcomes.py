@@ -125,13 +125,13 @@ def test_what_is_gone_is_the_record_or_one_that_it_names(
         ("REQUEST_LIMIT_EXCEEDED", Verdict.RETRY, Reason.QUOTA, False),
         ("QUERY_TIMEOUT", Verdict.RETRY, Reason.TOO_LARGE, True),
         ("REQUEST_RUNNING_TOO_LONG", Verdict.RETRY, Reason.TOO_LARGE, True),
-        ("APEX_ERROR", Verdict.RETRY, Reason.AUTOMATION, True),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Verdict.RETRY, Reason.AUTOMATION, True),
-        ("CANNOT_EXECUTE_FLOW_TRIGGER", Verdict.PARK, Reason.AUTOMATION, False),
+        ("APEX_ERROR", Verdict.RETRY, Reason.AUTOMATION, False),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Verdict.RETRY, Reason.AUTOMATION, False),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", Verdict.RETRY, Reason.AUTOMATION, False),
         ("DUPLICATES_DETECTED", Verdict.PARK, Reason.DUPLICATE, False),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", Verdict.PARK, Reason.VALIDATION, False),
         ("REQUIRED_FIELD_MISSING", Verdict.PARK, Reason.VALIDATION, False),
-        ("STRING_TOO_LONG", Verdict.PARK, Reason.DATA, False),
+        ("STRING_TOO_LONG", Verdict.RETRY, Reason.FIELD, False),
         ("INVALID_FIELD_FOR_INSERT_UPDATE", Verdict.PARK, Reason.FIELD, False),
         ("INSUFFICIENT_ACCESS_OR_READONLY", Verdict.PARK, Reason.ACCESS, False),
         ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", Verdict.PARK, Reason.ACCESS, False),
@@ -150,6 +150,24 @@ def test_row_codes(
     assert (outcome.verdict, outcome.reason, outcome.shrink) == (verdict, reason, shrink)
     assert outcome.detail == f"{code}: words"
     assert outcome.fields == ("X__c",)
+
+
+@pytest.mark.parametrize(
+    "code", ["APEX_ERROR", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"]
+)
+def test_automation_that_failed_on_many_may_pass_with_fewer(updates: Make, code: str) -> None:
+    """Of a row that was alone nothing is learnt for the size of requests."""
+    (fates,) = composite_outcomes([updates("003A", "003B")], answer(part(0, [bad(code)] * 2)))
+    assert [outcome.shrink for outcome in fates] == [True, True]
+    assert one(updates("003A"), bad(code)).shrink is False
+
+
+@pytest.mark.parametrize("doing", ["inserted", "updated"])
+def test_an_object_that_our_user_may_not_write_is_no_automation(updates: Make, doing: str) -> None:
+    """The permission set lacks Create or Edit; no trigger has failed."""
+    message = f"entity type cannot be {doing}: SMS Message"
+    outcome = one(updates("003A"), bad("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message))
+    assert (outcome.verdict, outcome.reason) == (Verdict.PARK, Reason.ACCESS)
 
 
 @pytest.mark.parametrize("code", sorted(RULES))
