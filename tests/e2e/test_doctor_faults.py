@@ -23,13 +23,14 @@ from typer.testing import CliRunner
 from crm_sms.bootstrap import installation
 from crm_sms.cli import app as cli
 from crm_sms.ledger import store
+from crm_sms.ledger.restored import Behind, put_behind
 from crm_sms.sandbox.clock import FileClock
 from crm_sms.sandbox.server import running
 from crm_sms.sandbox.twilio import Configure, SendText
 from crm_sms.sandbox.twilio import Fault as TwilioFault
 from crm_sms.sandbox.twilio.accounts import ACCOUNT_SID, SENDERS, SERVICE_SID
 from crm_sms.sandbox.twilio.senders import update_number, update_service
-from crm_sms.testing.world import START, World, build
+from crm_sms.testing.world import CRM, START, World, build
 from crm_sms.web import build as build_web
 
 NUMBER = "+12025550123"
@@ -306,6 +307,13 @@ def unverified(site: Site) -> None:
     )
 
 
+def restored(site: Site) -> None:
+    """Delivery found in the org what this ledger never wrote."""
+    found = Behind(site.world.now, None)
+    with site.world.app.ledger.write("restored") as connection:
+        put_behind(site.world.app.ledger, connection, CRM, found)
+
+
 def park(site: Site) -> None:
     """A record that the org refuses."""
     site.world.fault("row_error", code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message="no")
@@ -380,6 +388,8 @@ FAULTS = (
             "outbox salesforce", "warning", "crm-sms worker", command("deliver")),
     Planted("records are parked", park,
             "parked salesforce", "warning", "crm-sms parked list", unpark, undone=True),
+    Planted("a backup was restored", restored,
+            "backup salesforce", "failed", "crm-sms db restored", command("db", "restored")),
     Planted("people are not pulled", later(("sync", "provider")),
             "mirror salesforce", "warning", "crm-sms sync people", command("sync", "people")),
     Planted("texts are not listed", later(("sync", "people")),

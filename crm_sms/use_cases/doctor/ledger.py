@@ -8,6 +8,7 @@ from crm_sms.ledger import Ledger, health, schema
 from crm_sms.ports import Finding
 from crm_sms.use_cases import digest_key
 from crm_sms.use_cases.doctor.words import Patient, guarded
+from crm_sms.use_cases.status import CrmStatus
 
 _WARNS_MB, _FAILS_MB = 1024, 100
 
@@ -52,6 +53,14 @@ def _disk(ledger: Ledger) -> Iterator[Finding]:
         return
     remedy = "free some, or move the database; on a full disk every callback is refused"
     yield Finding("disk", False if left < _FAILS_MB else None, text, remedy)
+
+
+def behind(name: str, crm: CrmStatus) -> list[Finding]:
+    """Whether delivery found that this ledger was restored from a backup."""
+    if not crm.behind:
+        return []
+    remedy = "run what it names, in that order; docs/backup.md says why"
+    return [Finding(f"backup {name}", False, crm.behind, remedy)]
 
 
 def digest_key_of(ledger: Ledger) -> Finding:

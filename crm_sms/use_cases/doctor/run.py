@@ -52,7 +52,7 @@ def _stored(patient: Patient) -> Diagnosis:
     findings += [callbacks.unverified(found.unverified)]
     for name, crm in found.crms.items():
         findings += [outbox.parked(name, crm), outbox.queue(name, crm, found.at)]
-        findings += [mirror.age(patient, name, crm)]
+        findings += [*ledger.behind(name, crm), mirror.age(patient, name, crm)]
         findings += mirror.fallback_owner(patient, name, crm)
     findings += [outbox.left_behind(name, left) for name, left in found.left_behind.items()]
     parked = found.parked + sum(left.waiting for left in found.left_behind.values())
