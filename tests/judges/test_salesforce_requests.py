@@ -39,7 +39,7 @@ from crm_sms.records import (
 )
 from crm_sms_salesforce.describe import object_description
 from crm_sms_salesforce.pulls import source_of, statement
-from crm_sms_salesforce.soql import select_by_key, select_by_phones
+from crm_sms_salesforce.soql import select_by_key, select_by_phones, select_written
 from crm_sms_salesforce.writes import composite_body
 
 pytestmark = pytest.mark.judges
@@ -261,6 +261,8 @@ def statements() -> Iterator[str]:
     for key_field in ("Id", "Message_Key__c", "Account.Name"):
         yield from select_by_key("SMS_Message__c", key_field, odd, ["Id", "IsDeleted", "Body__c"])
     yield from select_by_key("Task", "SMS_Key__c", [f"{n:0250}" for n in range(1000)], ["Id"])
+    for since in (None, NOW):
+        yield select_written("SMS_Message__c", "Message_Key__c", "005A'", since)
     for spellings in (odd, variants("+12025550123")):
         yield from select_by_phones("Lead", ["MobilePhone", "Phone"], spellings, BARE)
 
