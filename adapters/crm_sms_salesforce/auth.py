@@ -83,7 +83,7 @@ REMEDIES: Mapping[str, str] = {
     "inactive_user": "activate the run-as user or choose another",
     "invalid_grant": (
         "check the run-as user or username, its pre-authorisation in the External Client App, "
-        "the key's certificate, or the refresh token"
+        "the key's certificate, this machine's clock, or the refresh token"
     ),
     "invalid_app_access": "let the run-as user's profile or permission set use the app",
     "unsupported_grant_type": "enable this flow in the External Client App",

@@ -53,7 +53,9 @@ def test_a_good_installation_has_no_failure(crm_sms: Any, world: World, contact:
     assert found["mapping salesforce"] == ["ok"]
     for one in answer.json["findings"]:
         assert bool(one["remedy"]) == (one["verdict"] != "ok"), one
+        assert list(one) == ["subject", "verdict", "text", "remedy"]
     document = answer.json
+    assert list(document) == ["ok", "warning", "failed", "parked", "missed", "findings"]
     assert document["failed"] == document["parked"] == 0
     assert document["ok"] + document["warning"] == len(document["findings"])
 

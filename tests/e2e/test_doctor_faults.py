@@ -7,6 +7,7 @@ import re
 import socket
 import sqlite3
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from crm_sms.cli import app as cli
 from crm_sms.ledger import store
 from crm_sms.ledger.restored import Behind, put_behind
 from crm_sms.sandbox.clock import FileClock
+from crm_sms.sandbox.salesforce.org import USERNAME
 from crm_sms.sandbox.server import running
 from crm_sms.sandbox.twilio import Configure, SendText
 from crm_sms.sandbox.twilio import Fault as TwilioFault
@@ -259,6 +261,17 @@ def clock_of(seconds: float) -> Callable[[Site], object]:
     return set_clock
 
 
+def sign_in_by_jwt(site: Site) -> None:
+    """The installation has a key in place of a secret."""
+    file, prefix = site.folder / "key.pem", "CRM_SMS_CRMS__SALESFORCE__"
+    url = f"{site.world.box.url}/_sandbox/salesforce/private_key"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        file.write_bytes(answer.read())
+    given = {"AUTH": "jwt", "USERNAME": USERNAME, "PRIVATE_KEY_FILE": str(file)}
+    site.environ |= {f"{prefix}{name}": value for name, value in given.items()}
+    assert site.sick() == ({}, 0)
+
+
 def disk(free_mb: int) -> Callable[[Site], object]:
     """So much is left of it."""
     usage = SimpleNamespace(free=free_mb * 2**20)
@@ -407,6 +420,10 @@ FAULTS = (
             "clock salesforce", "warning", "timedatectl", clock_of(0)),
     Planted("the clock is ten minutes off", clock_of(-600),
             "clock twilio", "failed", "timedatectl", clock_of(0)),
+    Planted("signed sign-ins come too late", both(sign_in_by_jwt, clock_of(-600)),
+            "clock salesforce", "failed", "timedatectl", clock_of(0)),
+    Planted("a signed sign-in is refused for it", both(sign_in_by_jwt, clock_of(-600)),
+            "salesforce credentials", "failed", "this machine's clock", clock_of(0)),
     Planted("the client secret is wrong", environ("CRM_SMS_CRMS__SALESFORCE__CLIENT_SECRET", "x"),
             "salesforce credentials", "failed", "correct it", unset),
     Planted("the org cannot be reached", environ("CRM_SMS_CRMS__SALESFORCE__LOGIN_URL",
