@@ -252,6 +252,19 @@ def test_an_admin_gets_from_nothing_to_production(
     assert "salesforce agrees with the ledger" in paste(installed, verified)
 
 
+def test_whoever_wants_no_tasks_of_old_replies_begins_anew(
+    manual: Any, installed: Path, paste: Any
+) -> None:
+    """As the page says: the setting, another ledger, the same digest key."""
+    assert "`max_age_days = 0` under `[tasks]`" in manual.text
+    fill_in(installed, "[tasks]\nmax_age_days = 0\n", {})
+    again = ("rm crm-sms.db", "crm-sms init", "crm-sms sync people")
+    assert all(f"`{line}`" in manual.text for line in again)
+    told = paste(installed, *again, *manual.blocks("7. Dry run"))
+    assert not re.search(r"^ Task +task ", told, re.M)
+    assert re.search(r"^ Lead +opt_out ", told, re.M)
+
+
 def test_the_service_runs_a_command_that_exists(manual: Any) -> None:
     """With options that it has."""
     [unit] = manual.blocks("11. As a service", kind="ini")
