@@ -67,6 +67,8 @@ def left_behind_lines(found: Mapping[str, LeftBehind]) -> Iterator[str]:
 
 
 def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
+    from crm_sms.matching import Rule
+
     yield table(
         "lane",
         "waiting",
@@ -79,7 +81,8 @@ def _crm(crm: CrmStatus, at: datetime) -> Iterator[object]:
         ],
     )
     yield f"parked: {_counts(crm.parked)}" + (" (crm-sms parked list)" if crm.parked else "")
-    hint = " (crm-sms unmatched list)" if crm.unmatched else ""
+    listed = crm.unmatched.keys() - {Rule.OUTSIDE}
+    hint = " (crm-sms unmatched list)" if listed else ""
     yield f"texts without a person: {_counts(crm.unmatched)}{hint}"
     ages = ", ".join(f"{part} {_ago(when, at)}" for part, when in crm.mirror.items())
     yield f"mirror: {ages or 'never pulled (crm-sms sync people)'}"

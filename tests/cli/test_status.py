@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm_sms.admin_files import shipped
 from crm_sms.testing.world import World
 
 NUMBER = "+12025550123"
@@ -60,6 +61,23 @@ def test_parked_records_end_it_with_3(crm_sms: Any, world: World, contact: str) 
     assert "validation (crm-sms parked list)" in answer.out
     assert "texts without a person: 1 unknown (crm-sms unmatched list)" in answer.out
     assert "0 unclear, 2 parked" in answer.out
+
+
+def test_texts_of_people_who_are_left_out_are_counted_and_ask_for_nothing(
+    crm_sms: Any, world: World
+) -> None:
+    """They are in no list of unmatched texts."""
+    text = (shipped() / "salesforce.toml").read_text(encoding="utf-8")
+    line = 'object = "Contact"\n'
+    own = text.replace(line, f'{line}where = "false"\n', 1)
+    (world.app.folder / "salesforce.toml").write_text(own, encoding="utf-8")
+    world.contact(NUMBER)
+    world.sync()
+    world.receive(world.reply(NUMBER, "SM1"))
+    world.process()
+    answer = crm_sms("status")
+    assert answer.code == 0
+    assert "texts without a person: 1 outside\n" in answer.out
 
 
 def test_callbacks_that_nobody_signed_are_counted_for_a_day(crm_sms: Any, world: World) -> None:
