@@ -42,48 +42,55 @@ def service_of(account: Account, sid: str) -> MessagingService:
     return account.services[sid]
 
 
+#: What is the same for every number: nothing of it can be set here.
+_EVERY_NUMBER: Resource = {
+    **dict.fromkeys(
+        (
+            "address_sid",
+            "bundle_sid",
+            "emergency_address_sid",
+            "identity_sid",
+            "sms_application_sid",
+            "trunk_sid",
+            "voice_application_sid",
+            "voice_fallback_url",
+            "voice_url",
+        )
+    ),
+    "address_requirements": "none",
+    "api_version": API_VERSION,
+    "beta": False,
+    "emergency_address_status": "unregistered",
+    "emergency_status": "Inactive",
+    "origin": "twilio",
+    "sms_fallback_method": "POST",
+    "sms_method": "POST",
+    "status": "in-use",
+    "status_callback": "",
+    "status_callback_method": "POST",
+    "type": "local",
+    "voice_caller_id_lookup": False,
+    "voice_fallback_method": "POST",
+    "voice_method": "POST",
+    "voice_receive_mode": "voice",
+}
+
+
 def number_resource(account: Account, number: str) -> Resource:
     """The IncomingPhoneNumber resource as JSON."""
-    sid, hooks, created = number_sid(account, number), account.hooks_of(number), account.created
-    nothing = (
-        "address_sid",
-        "bundle_sid",
-        "emergency_address_sid",
-        "identity_sid",
-        "sms_application_sid",
-        "trunk_sid",
-        "voice_application_sid",
-        "voice_fallback_url",
-        "voice_url",
-    )
-    return {
-        **dict.fromkeys(nothing),
+    sid, hooks = number_sid(account, number), account.hooks_of(number)
+    created = format_datetime(account.created)
+    return _EVERY_NUMBER | {
         "account_sid": account.sid,
-        "address_requirements": "none",
-        "api_version": API_VERSION,
-        "beta": False,
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
-        "date_created": format_datetime(created),
-        "date_updated": format_datetime(created),
-        "emergency_address_status": "unregistered",
-        "emergency_status": "Inactive",
+        "date_created": created,
+        "date_updated": created,
         "friendly_name": number,
-        "origin": "twilio",
         "phone_number": number,
         "sid": sid,
-        "sms_fallback_method": "POST",
         "sms_fallback_url": hooks.fallback_url or "",
-        "sms_method": "POST",
         "sms_url": hooks.inbound_url or "",
-        "status": "in-use",
-        "status_callback": "",
-        "status_callback_method": "POST",
-        "type": "local",
         "uri": f"{_numbers_path(account)}/{sid}.json",
-        "voice_caller_id_lookup": False,
-        "voice_fallback_method": "POST",
-        "voice_method": "POST",
-        "voice_receive_mode": "voice",
     }
 
 
@@ -112,34 +119,39 @@ def update_number(account: Account, number: str, form: Form) -> None:
     account.hooks[number] = _hooks(account.hooks_of(number), form, _PAIRS)
 
 
+#: What is the same for every service.
+_EVERY_SERVICE: Resource = {
+    "area_code_geomatch": True,
+    "fallback_method": "POST",
+    "fallback_to_long_code": False,
+    "friendly_name": "Sandbox",
+    "inbound_method": "POST",
+    "mms_converter": True,
+    "scan_message_content": "inherit",
+    "smart_encoding": True,
+    "sticky_sender": True,
+    "synchronous_validation": False,
+    "us_app_to_person_registered": False,
+    "usecase": "undeclared",
+    "validity_period": 36_000,
+}
+
+
 def service_resource(account: Account, service: MessagingService, base_url: str) -> Resource:
     """The Service resource as JSON."""
     hooks, url = account.hooks_of_service(service), f"{base_url}v1/Services/{service.sid}"
     created = account.created.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {
+    return _EVERY_SERVICE | {
         "account_sid": account.sid,
-        "area_code_geomatch": True,
         "date_created": created,
         "date_updated": created,
-        "fallback_method": "POST",
-        "fallback_to_long_code": False,
         "fallback_url": hooks.fallback_url,
-        "friendly_name": "Sandbox",
-        "inbound_method": "POST",
         "inbound_request_url": hooks.inbound_url,
         "links": {"phone_numbers": f"{url}/PhoneNumbers"},
-        "mms_converter": True,
-        "scan_message_content": "inherit",
         "sid": service.sid,
-        "smart_encoding": True,
         "status_callback": service.status_callback,
-        "sticky_sender": True,
-        "synchronous_validation": False,
         "url": url,
-        "us_app_to_person_registered": False,
         "use_inbound_webhook_on_number": service.defers,
-        "usecase": "undeclared",
-        "validity_period": 36_000,
     }
 
 
