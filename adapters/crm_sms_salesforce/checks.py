@@ -9,7 +9,7 @@ from typing import Any
 from crm_sms.errors import AccessRefused, TryLater
 from crm_sms.ports import Finding, Room
 from crm_sms.records import Usage
-from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.faults import HIDDEN, ApiError
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.soql import select_permissions
 from crm_sms_salesforce.versions import SUBJECT, version_finding
@@ -117,7 +117,7 @@ def _permissions(rest: Rest) -> Mapping[str, Any]:
     try:
         page = next(rest.pages(select_permissions(TOO_MUCH), deleted=False))
     except ApiError as error:
-        if error.codes & {"INVALID_FIELD", "INVALID_TYPE"}:
+        if error.codes & HIDDEN:
             return {}
         raise
     return next(iter(page["records"]), {})

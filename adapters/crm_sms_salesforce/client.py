@@ -23,7 +23,7 @@ from crm_sms.records import (
 from crm_sms_salesforce.bulk import pulled
 from crm_sms_salesforce.checks import findings, room
 from crm_sms_salesforce.describe import object_description
-from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.faults import HIDDEN, ApiError
 from crm_sms_salesforce.ids import full_id
 from crm_sms_salesforce.lookups import Sought, find_people, sought
 from crm_sms_salesforce.metadata import SalesforceInstaller
@@ -42,9 +42,6 @@ from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.settings import load_settings
 from crm_sms_salesforce.versions import version_finding
 from crm_sms_salesforce.writes import composite_body
-
-_HIDDEN = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
-"""What Salesforce says of a field or an object that our user does not see any more."""
 
 
 class SalesforceCrm:
@@ -111,7 +108,7 @@ class SalesforceCrm:
             try:
                 return newest_write(self._rest, object, key_field, since)
             except ApiError as error:
-                if not error.codes & _HIDDEN:
+                if not error.codes & HIDDEN:
                     raise
                 return None
 
@@ -129,7 +126,7 @@ class SalesforceCrm:
             try:
                 yield from pulled(self._rest, source, seen, pull)
             except ApiError as error:
-                if not error.codes & _HIDDEN:
+                if not error.codes & HIDDEN:
                     raise
                 anew = self._look_at(source.object)
                 if statement(source, anew, pull) == asked:
@@ -143,7 +140,7 @@ class SalesforceCrm:
             try:
                 found = find_people(self._rest, places, numbers)
             except ApiError as error:
-                if not error.codes & _HIDDEN:
+                if not error.codes & HIDDEN:
                     raise
                 self.describe([place.object for place in places])
                 found = find_people(self._rest, self._sought(columns), numbers)

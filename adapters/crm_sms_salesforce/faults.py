@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 MAX_WORDS = 300
 
+HIDDEN = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
+"""What Salesforce says of a field or an object that our user does not see, or that is not there."""
+
 _MASKS = (
     # The value that was too long stands in the message: it may be the body of a text.
     (re.compile(r"(data value too large: ).*( \(max length=\d+\))", re.DOTALL), r"\1…\2"),

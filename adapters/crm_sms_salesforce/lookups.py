@@ -10,7 +10,7 @@ from typing import Any
 from crm_sms.errors import TryLater
 from crm_sms.phone import searched_digits, variants
 from crm_sms.records import Columns, MirrorPart, MirrorRow, ObjectDescription, Person, Pull, Scalar
-from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.faults import HIDDEN, ApiError
 from crm_sms_salesforce.pulls import source_of
 from crm_sms_salesforce.reads import records
 from crm_sms_salesforce.rest import Rest
@@ -23,7 +23,6 @@ MOST_FOUND = 2_000
 """Rows that a search gives at most; those beyond are silently missing."""
 
 _TOO_HEAVY = frozenset({"QUERY_TIMEOUT", "QUERY_TOO_COMPLICATED", "REQUEST_RUNNING_TOO_LONG"})
-_NO_PERSONS = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _contacts_of_persons(
     try:
         accounts = _search(rest, "Account", ("PersonContactId",), terms)
     except ApiError as error:
-        if not error.codes & _NO_PERSONS:
+        if not error.codes & HIDDEN:
             raise
         return []
     ids = [account["PersonContactId"] for account in accounts if account["PersonContactId"]]

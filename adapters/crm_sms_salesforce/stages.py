@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from crm_sms.records import Page, Scalar, Stage
-from crm_sms_salesforce.faults import ApiError
+from crm_sms_salesforce.faults import HIDDEN, ApiError
 from crm_sms_salesforce.rest import Rest
 from crm_sms_salesforce.soql import select_changed
 from crm_sms_salesforce.values import instant, optional, scalars
@@ -15,7 +15,6 @@ from crm_sms_salesforce.values import instant, optional, scalars
 FIELDS = ("OpportunityId", "CreatedDate", "StageName", "Amount", "CloseDate", "Probability")
 
 _STAGE_FIELDS = ("MasterLabel", "ApiName", "IsClosed", "IsWon")
-_UNSEEN = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 
 Ends = Mapping[Scalar, tuple[bool, bool]]
 """By the name of a stage: whether it is closed, and whether it is won."""
@@ -61,6 +60,6 @@ def _ends(rest: Rest) -> Ends:
                 flags = bool(held["IsClosed"]), bool(held["IsWon"])
                 found |= {held["MasterLabel"]: flags, held["ApiName"]: flags}
     except ApiError as error:
-        if not error.codes & _UNSEEN:
+        if not error.codes & HIDDEN:
             raise
     return found
