@@ -142,6 +142,23 @@ def test_a_second_reply_that_is_looked_at_first_opens_no_second_task(world: Worl
     assert len(world.tasks(deleted=True)) == 1
 
 
+def test_who_is_restored_after_a_merge_begins_anew(world: World) -> None:
+    """Texts and task of before the merge stay with the record that was left."""
+    kept, gone = two(world)
+    world.edit("Contact", gone, Phone=EVE)
+    world.receive(world.reply(BOB, "SM1"))
+    world.settle()
+    merge(world, kept, gone)
+    catch_up(world)
+    do(world, "undelete", ids=[gone])
+    catch_up(world)
+    world.receive(world.reply(EVE, "SM2"), world.reply(ADA, "SM3"))
+    catch_up(world)
+    whose = {id: row["Contact__c"] for id, row in texts(world).items()}
+    assert whose == {"SM1": kept, "SM2": gone, "SM3": kept}
+    assert sorted(task["WhoId"] for task in world.tasks()) == sorted([kept, gone])
+
+
 def test_whoever_was_meant_by_an_id_that_is_merged_away_gets_the_text(world: World) -> None:
     """By the sender, or by somebody who assigned the number; now and later."""
     kept, gone = two(world)

@@ -32,11 +32,12 @@ def talks_of(
     replies = [_reply(text, chosen[text.message.key]) for text in texts if text.id in worthy]
     known = _known(connection, planner.crm, replies)
     found = converse(replies, known.values())
+    stored = conversations.by_id(connection, {talk.id for talk in found.values()})
     kept: dict[str, Conversation] = {}
     for talk in {one.task_key: one for one in found.values()}.values():
         if talk.id == 0:
             talk = conversations.start(connection, planner.crm, talk)
-        elif talk.person_id != known[talk.id].person_id:
+        elif talk.person_id != stored[talk.id].person_id:
             again |= conversations.move(connection, talk.id, talk.person_id)
         kept[talk.task_key] = talk
     inbox.put_back(
