@@ -6,6 +6,7 @@ import base64
 import binascii
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 from crm_sms.sandbox.salesforce import ids, soql
@@ -109,9 +110,15 @@ def _run(desk: Desk, text: str, *, deleted: bool) -> Result:
         asked = soql.parse(text)
         if not asked.fields or asked.offset:
             raise _wrong("Aggregate functions and OFFSET are not supported in Bulk Query")
-        return queries.answer(desk.org, asked, deleted=deleted, patient=True)
+        found = queries.answer(desk.org, asked, deleted=deleted, patient=True)
+        return found if asked.order else _in_parts(found)
     except RequestRefused as refused:
         raise RequestRefused("API_ERROR", refused.message) from None
+
+
+def _in_parts(found: Result) -> Result:
+    """Nobody may rely on an order that was not asked for: parts are gathered side by side."""
+    return replace(found, rows=[*found.rows[1::2], *found.rows[::2]])
 
 
 def _job(desk: Desk, job_id: str) -> Job:

@@ -127,7 +127,8 @@ def test_a_job_is_asked_for_what_changed_and_in_no_order(org: Org, crowd: list[s
     parallel."""
     ordered, gathered = by_job(org)
     assert ids(*ordered) == set(crowd[:4])
-    assert [row.id for row in people(*gathered)] == sorted(crowd[3:]), "the org's own order"
+    assert ids(*gathered) == set(crowd[3:])
+    assert [row.id for row in people(*gathered)] != sorted(crowd[3:])
 
 
 def test_deleted_people_come_as_deleted(org: Org, crowd: list[str]) -> None:
@@ -384,7 +385,12 @@ def test_contacts_are_the_same_by_both_ways(org: Org, records: list[dict[str, An
 
 def test_leads_are_the_same_by_both_ways(org: Org) -> None:
     """Whole numbers, money, picklists, long texts, and a column that the admin spelt small."""
-    full = {"Rating": "Hot", "NumberOfEmployees": 0, "AnnualRevenue": 12345678, "Description": "\n"}
+    full = {
+        "Rating": "Hot",
+        "NumberOfEmployees": 0,
+        "AnnualRevenue": 12345678,
+        "Description": "a\r\nb\rc\nd",
+    }
     org.create(
         "Lead", {"LastName": "x", "Company": "007", **full}, {"LastName": "y", "Company": "z"}
     )

@@ -70,6 +70,14 @@ class TestJobs:
             locator = answer.headers["Sforce-Locator"]
         assert (got, locator) == (people, "null")
 
+    def test_no_order_that_was_not_asked_for(self, api: Any) -> None:
+        """Everybody is there, but not as they were made."""
+        people = api.people("Contact", *({"LastName": f"N{n}"} for n in range(5)))
+        path = finished(api, "SELECT Id FROM Contact")
+        got = [row["Id"] for row in rows(api("GET", f"{path}/results").text)]
+        assert got != people
+        assert sorted(got) == people
+
     def test_values_as_text(self, api: Any) -> None:
         """All in quotes; empty ones empty, booleans small, datetimes with Z, parents by path."""
         api.people("Contact", {"LastName": 'Do"e', "Title": "a,\nb", "SMS_Score__c": 1.5})
