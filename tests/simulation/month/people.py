@@ -162,7 +162,17 @@ def delete_deal(month: Month) -> None:
     if id := month.one(month.deals):
         month.deals.remove(id)
         month.world.delete(id)
+        month.lost_deals.append(id)
         month.note(f"{id} is deleted")
+
+
+def restore_deal(month: Month) -> None:
+    """It was one after all."""
+    if id := month.one(month.lost_deals):
+        month.lost_deals.remove(id)
+        month.seed(op="undelete", ids=[id])
+        month.deals.append(id)
+        month.note(f"{id} comes back")
 
 
 EVENTS = (
@@ -178,6 +188,7 @@ EVENTS = (
     (2, deal),
     (2, move_deal),
     (1, delete_deal),
+    (1, restore_deal),
     (1, merge),
     (1, convert),
 )

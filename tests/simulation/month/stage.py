@@ -53,6 +53,7 @@ class Month:
     no_by_hand: set[str] = field(default_factory=set)
     accounts: list[str] = field(default_factory=list)
     deals: list[str] = field(default_factory=list)
+    lost_deals: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     sids: list[str] = field(default_factory=list)
     ending: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
