@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, select, true, update
 
 from crm_sms.ledger.mirror import predecessors
 from crm_sms.ledger.storable import storable_row
@@ -156,6 +156,27 @@ def store_others(
     they were."""
     found = [{"crm": crm, **asdict(storable_row(row))} for row in rows]
     return len(_put(ledger, connection, _TABLES[type(rows[0])], found)) if rows else 0
+
+
+def returning_deals(
+    connection: Connection, crm: str, rows: Sequence[Opportunity]
+) -> list[Opportunity]:
+    """Those of these that live, and were gone until now."""
+    here = opportunities.c
+    query = select(here.id).where(
+        here.crm == crm, here.id.in_([one.id for one in rows]), here.deleted == true()
+    )
+    gone = set(connection.execute(query).scalars())
+    return [one for one in rows if one.id in gone and not one.deleted]
+
+
+def of_people_in(connection: Connection, crm: str, deals: Collection[str]) -> set[int]:
+    """The messages of everybody who has or had a part in these opportunities."""
+    whose = select(roles.c.person_id).where(roles.c.crm == crm, roles.c.opportunity_id.in_(deals))
+    query = select(matches.c.message_id).where(
+        matches.c.crm == crm, matches.c.person_id.in_(whose) | matches.c.origin_id.in_(whose)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def of_turned_deals(connection: Connection, crm: str, rows: Sequence[Opportunity]) -> set[int]:

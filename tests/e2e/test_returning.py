@@ -71,3 +71,24 @@ def test_a_number_that_was_assigned_to_them_is_theirs_again(world: World) -> Non
     pulled(world)
     assert differences(world) == []
     assert {row["Lead__c"] for row in world.records("SMS_Message__c")} == {lead}
+
+
+@pytest.mark.parametrize("texts", ["stay", "go"])
+def test_a_deal_that_comes_back_has_the_sums_of_now(world: World, texts: str) -> None:
+    """Also where its last text left it while it was gone."""
+    ada = world.contact(ADA)
+    deal = {"Name": "Big", "StageName": "Prospecting", "CloseDate": "2026-12-31"}
+    [id] = world.create("Opportunity", deal)
+    world.create("OpportunityContactRole", {"OpportunityId": id, "ContactId": ada})
+    world.sync()
+    world.receive(world.outbound(ADA, "SM1"), world.reply(ADA, "SM2"))
+    world.settle(rounds=2)
+    world.delete(id)
+    pulled(world)
+    if texts == "go":
+        world.delete(ada)
+        pulled(world)
+    world.box.salesforce.seed({"op": "undelete", "ids": [id]})
+    pulled(world)
+    assert differences(world) == []
+    assert world.record("Opportunity", id)["SMS_Reply_Count__c"] == (1 if texts == "stay" else 0)

@@ -16,6 +16,7 @@ from crm_sms.ledger.resuming import put_resume
 from crm_sms.ledger.throttles import put_usage
 from crm_sms.records import MirrorPart, MirrorRow, Opportunity, OwnTask, Page, Person, Pull
 from crm_sms.use_cases.sync_people.people import store_people_page
+from crm_sms.use_cases.sync_people.returning import write_deals_anew
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
 
 
@@ -71,6 +72,7 @@ def _store(
     deals = [row for row in others if isinstance(row, Opportunity)]
     again = of_turned_deals(connection, syncing.planner.crm, deals) if deals else set()
     inbox.put_back(syncing.ledger, connection, again, now)
+    write_deals_anew(syncing, connection, deals, now)
     return store_others(syncing.ledger, connection, syncing.planner.crm, others)
 
 

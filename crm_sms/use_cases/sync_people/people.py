@@ -14,7 +14,7 @@ from crm_sms.ledger.mirror_pages import Learnt, resting_on, store_people, waitin
 from crm_sms.ledger.unparsed import put_unparsed
 from crm_sms.records import Person
 from crm_sms.use_cases.sync_people.opt_outs import opt_out_again
-from crm_sms.use_cases.sync_people.returning import write_anew
+from crm_sms.use_cases.sync_people.returning import write_people_anew
 from crm_sms.use_cases.sync_people.words import Syncing, SyncReport
 
 
@@ -35,7 +35,7 @@ def store_people_page(
     put_unparsed(ledger, connection, crm, people, syncing.region)
     _match_again(syncing, report, connection, learnt, now)
     opt_out_again(syncing, report, connection, learnt, now)
-    write_anew(syncing, connection, people, learnt.turned, now)
+    write_people_anew(syncing, connection, people, learnt.turned, now)
     return learnt.changed
 
 
