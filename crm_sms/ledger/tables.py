@@ -440,6 +440,7 @@ requests = Table(
     Column("done", Integer),
     Column("unclear", Integer),
     Column("parked", Integer),
+    Index(None, "crm", "id"),
     Index(None, "crm", "started_at"),
 )
 """One row for each turn at writing to a CRM, opened before its requests leave; its id is the holder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from sqlalchemy import select
 from crm_sms.ledger import Ledger, outbox
 from crm_sms.ledger.arrivals import doubt, doubt_waiting
 from crm_sms.ledger.crm_records import CrmRecord, remember
-from crm_sms.ledger.requests import close_request, open_request
+from crm_sms.ledger.requests import close_request, last_request, open_request
 from crm_sms.ledger.restored import (
     Behind,
     behind,
@@ -158,3 +159,26 @@ def test_few_turns_are_looked_at(ledger: Ledger, now: datetime) -> None:
         at = now + timedelta(seconds=number)
         turn(ledger, at, at, at)
     assert last(ledger) == now + timedelta(seconds=149)
+
+
+@pytest.mark.parametrize("look", [last_delivery, lambda found, crm, _: last_request(found, crm)])
+def test_a_long_account_of_turns_is_not_read_through(
+    ledger: Ledger, now: datetime, statements: Callable[[Ledger], list[tuple[str, Any]]], look: Any
+) -> None:
+    """There is one for each turn of years: the newest are found by an index, also of a CRM that has
+    few."""
+    if not ledger.is_sqlite:
+        pytest.skip("PostgreSQL plans by what it knows of a table's size")
+    turn(ledger, now, now, now)
+    seen = statements(ledger)
+    with ledger.read() as connection:
+        look(connection, CRM, LEASE)
+    asked = [one for one in seen if "FROM requests" in one[0]]
+    with ledger.engine.connect() as connection:
+        plans = [
+            step[3]
+            for text, values in asked
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+        ]
+    assert plans
+    assert all("ix_requests_crm_id (crm=?)" in step for step in plans), plans

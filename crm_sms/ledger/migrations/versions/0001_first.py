@@ -221,6 +221,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_requests")),
     )
     with op.batch_alter_table("requests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_requests_crm_id"), ["crm", "id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_requests_crm_started_at"), ["crm", "started_at"], unique=False
         )
