@@ -210,6 +210,20 @@ def test_an_opt_out_of_somebody_whom_it_never_reached_is_found(world: World, ada
     assert {one[:2] for one in found(world)} == {(Kind.OPT_OUT, "Contact")}
 
 
+def test_an_opt_out_that_was_taken_over_is_expected(world: World) -> None:
+    """From a record that was merged away, and on which it was set by hand."""
+    person = world.contact(BOB, SMS_Opt_Out__c=True)
+    left = world.contact(ADA)
+    world.sync()
+    merge = {"op": "merge", "object": "Contact", "master": left, "losers": [person]}
+    world.box.salesforce.seed(merge)
+    world.advance(400)
+    world.sync()
+    assert (Kind.ON_ITS_WAY, "Contact", "SMS_Opt_Out__c") in found(world)
+    written(world)
+    assert not compared(world).counts
+
+
 def test_texts_of_nobody_need_no_record(world: World) -> None:
     """They wait in triage."""
     world.sync()

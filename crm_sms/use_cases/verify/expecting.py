@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from crm_sms.ledger import conversations, mirror, texts
+from crm_sms.ledger.carried import carried
 from crm_sms.ledger.crm_records import CrmRecord, known_records
 from crm_sms.ledger.facts import of_texts
 from crm_sms.ledger.matched import matches_of, opt_out_of, opt_outs, roll_ups
@@ -134,15 +135,17 @@ def expected_of_people(
 def _opt_outs(
     verifying: Verifying, connection: Connection, people: Mapping[str, Person]
 ) -> Iterator[DesiredRecord]:
-    """The no of everybody who holds a number that said it. Where somebody opted a person out by
-    hand nothing is ours but the flag, which must stay."""
+    """The no of everybody who holds a number that said it, or took it over. Where somebody opted a
+    person out by hand nothing is ours but the flag, which must stay."""
     ledger, planner = verifying.ledger, verifying.planner
     numbers = {phone.raw for person in people.values() for phone in person.phones}
     said = opt_outs(ledger, connection, numbers)
+    took_over = carried(connection, planner.crm, people)
     ours = {person.id for person, _ in opted_out(ledger, planner, connection, people)}
     flags = {one.object: one.opt_out for one in planner.mapping.columns()}
     for person in people.values():
-        no = opt_out_of([phone.raw for phone in person.phones], said)
+        held = [phone.raw for phone in person.phones]
+        no = opt_out_of(held, said, took_over.get(person.id))
         plan = plan_person(planner.mapping, planner.crm, person, opt_out=no)
         for record in plan.records if no else ():
             flag = flags[person.object]

@@ -81,7 +81,15 @@ def merge(month: Month) -> None:
     master, loser = month.dice.sample(some, 2)
     month.seed(op="merge", object=object, master=master.id, losers=[loser.id])
     del month.people[loser.id]
+    _take_over(month, loser.id, master.id)
     month.note(f"{loser.id} is merged into {master.id}")
+
+
+def _take_over(month: Month, gone: str, left: str) -> None:
+    """A no that somebody set by hand concerns the person, so whoever is left has it."""
+    if gone in month.no_by_hand:
+        month.no_by_hand.discard(gone)
+        month.no_by_hand.add(left)
 
 
 def convert(month: Month) -> None:
@@ -96,6 +104,7 @@ def convert(month: Month) -> None:
     given = {"contact": into.id} if into else {}
     [id] = month.seed(op="convert", lead=lead.id, opportunity=deal, **given)
     del month.people[lead.id]
+    _take_over(month, lead.id, id)
     if into is None:
         month.people[id] = Somebody(id, "Contact", lead.number)
     month.note(f"{lead.id} is converted to {id}{' with a deal' if deal else ''}")
