@@ -31,8 +31,8 @@ REMEDIES: Mapping[Reason, str] = {
     "correct that record or the rule, then retry",
     Reason.DELETED: "the record is gone; restore it and retry, or drop the row",
     Reason.CONVERTED: "the lead was converted; pull people, then process: the texts follow",
-    Reason.REFERENCE: "what the record names is gone; pull people, which plans it again without, "
-    "or drop the row",
+    Reason.REFERENCE: "what the record names is gone; pull people, which plans it again without; "
+    "if it stays, mend what the detail names and retry, or drop the row",
     Reason.VALIDATION: "a validation rule or required field refused the record; exempt the "
     "integration user or correct the record, then retry",
     Reason.FIELD: "a field is missing, hidden or changed; run crm-sms doctor, correct it, then "
