@@ -125,6 +125,30 @@ def test_a_kill_while_a_number_is_looked_up_costs_another_look_at_most(
         assert due(world.app.ledger, connection, "salesforce", world.now) == []
 
 
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_merge_is_learnt_whole_or_not_at_all(world: World, side: str, page: int) -> None:
+    """Killed around the page that tells of it, the next pull learns it: text, task, sums and a no
+    that was set by hand go to the record that is left."""
+    kept, gone = world.contact(), world.contact("(202) 555-0188", SMS_Opt_Out__c=True)
+    world.advance(600)
+    world.sync()
+    world.receive(world.reply(RAUL, "SM1", "call me"))
+    world.settle()
+    merge = {"op": "merge", "object": "Contact", "master": kept, "losers": [gone]}
+    world.box.salesforce.seed(merge)
+    assert child(world, "sync", f"sync.page:{side}={page}") == -signal.SIGKILL
+    for _ in range(3):
+        world.sync()
+        world.process()
+        world.advance(400)
+        world.deliver()
+    assert [row["Contact__c"] for row in world.records("SMS_Message__c")] == [kept]
+    assert [task["WhoId"] for task in world.tasks(deleted=True)] == [kept]
+    survivor = world.record("Contact", kept)
+    assert (survivor["SMS_Reply_Count__c"], survivor["SMS_Opt_Out__c"]) == (1, True)
+
+
 def test_a_pause_that_was_cut_off_is_only_a_lost_lease(world: World) -> None:
     """Killed while giving rows back from a CRM that did not answer, they are written later."""
     world.contact()
