@@ -199,6 +199,18 @@ def test_converted_leads_come_as_deleted(org: Org) -> None:
     assert {p.account_id for p in found} == {None}
 
 
+def test_who_took_the_place_of_somebody_who_is_gone(org: Org) -> None:
+    """The master of a merge, a lead's contact; nobody of one who was deleted or is back."""
+    master, loser, gone, back = org.create("Contact", *({"LastName": name} for name in "abcd"))
+    [lead] = org.create("Lead", {"LastName": "e", "Company": "C"})
+    org.seed("delete", ids=[gone])
+    org.seed("merge", object="Contact", master=master, losers=[loser, back])
+    org.seed("undelete", ids=[back])
+    org.seed("convert", lead=lead, contact=master)
+    found = {p.id: p.became for p in [*people(org), *people(org, LEADS)]}
+    assert found == {master: None, loser: master, gone: None, back: None, lead: master}
+
+
 def test_more_than_a_page_of_people(org: Org) -> None:
     """Pages hold 2,000 rows and say how many there are in all."""
     ids = org.create("Contact", *({"LastName": f"P{n}"} for n in range(4500)))
