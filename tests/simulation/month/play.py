@@ -26,7 +26,7 @@ STEPS_S = (1, 5, 20, 70, 300, 1200, 3600)
 """Between two looks at what is there."""
 
 _ROUNDS = 400
-_FOR_GOOD = (Reason.DELETED, Reason.CONVERTED)
+_FOR_GOOD = (Reason.DELETED, Reason.CONVERTED, Reason.REFERENCE)
 
 
 @contextmanager
@@ -89,6 +89,9 @@ def drain(it: Month) -> None:
         it.run("sync people", "sync provider", "process")
         parked.retry(ledger, [row.id for row in parked.parked(ledger)], it.now)
         _until_nothing_waits(it)
+    # What was retried for somebody who is gone leaves with the next pull.
+    it.run("sync people")
+    _until_nothing_waits(it)
     for reason in _FOR_GOOD:
         parked.drop(ledger, [row.id for row in parked.parked(ledger, reason)])
 
