@@ -267,7 +267,7 @@ def test_opportunities_open_and_closed(org: Org) -> None:
         amount=12.5,
         close_date=date(2026, 12, 31),
     )
-    assert (found[won].open, found[won].amount) == (False, None)
+    assert (found[won].open, found[won].won, found[won].amount) == (False, True, None)
     assert (found[gone].deleted, found[won].deleted) == (True, False)
 
 
