@@ -11,6 +11,7 @@ from sqlalchemy.event import listen
 
 from crm_sms.events import Direction, Event, EventKind, Status
 from crm_sms.ledger import Ledger, texts
+from crm_sms.ledger.tables import metadata
 from crm_sms.messages import Message
 from crm_sms.phone import parse_address
 
@@ -29,6 +30,15 @@ def other(ledger_url: str, ledger: Ledger) -> Iterator[Ledger]:
     second = Ledger(ledger_url, b"a key for tests only, 32 bytes..")
     yield second
     second.close()
+
+
+@pytest.fixture
+def sqlite_ledger() -> Iterator[Ledger]:
+    """A ledger on SQLite, for how it plans: PostgreSQL plans by what it knows of a table's size."""
+    ledger = Ledger("sqlite://", b"a key for tests only, 32 bytes..")
+    metadata.create_all(ledger.engine)
+    yield ledger
+    ledger.close()
 
 
 @pytest.fixture

@@ -127,7 +127,8 @@ def test_a_column_of_a_condition_that_is_missing_is_fatal(
     [problem] = check(own, org)
     assert str(problem) == (
         "own.toml: people.contact.where: Contact: there is no field Region__c, or our user may "
-        "not see it; make the field, or grant our user access to it"
+        "not see it; make the field, or grant our user access to it; crm-sms plan --out DIR writes "
+        "both, with a permission set to assign"
     )
     assert problem.fatal
     seen = FieldDescription("Region__c", FieldType.PICKLIST)
