@@ -300,7 +300,7 @@ def syncing(app: App, name: str) -> Syncing:
 
     Raises BadMapping if there is no mapping in use.
     """
-    region = app.settings.default_region
+    region = app.settings.region_of(name)
     used, _ = planner_in_use(app, name)
     reserve = app.settings.windows.opt_out_quota
     return Syncing(app.ledger, used, app.crms[name], app.clock, region, reserve)

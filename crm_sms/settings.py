@@ -100,10 +100,12 @@ class CrmSettings(ProviderSettings):
     """One CRM. `mapping` is a file in mappings/ or a path; None: named like the adapter.
 
     With `account_fallback` a text of somebody without a role in an open opportunity belongs to the
-    only open one of their account.
+    only open one of their account. `default_region` is that of this CRM's phones, where another one
+    than the installation's.
     """
 
     mapping: str | None = None
+    default_region: Annotated[str, AfterValidator(_region)] | None = None
     account_fallback: bool = False
 
 
@@ -171,6 +173,10 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()
+
+    def region_of(self, crm: str) -> str | None:
+        """The country of this CRM's phones without a country code."""
+        return self.crms[crm].default_region or self.default_region
 
 
 class _Variables(PydanticBaseSettingsSource):

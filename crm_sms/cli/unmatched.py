@@ -118,7 +118,7 @@ def assign(
             app.ledger,
             number,
             {name: full_id(app, name)(person_id) for name in ([crm] if crm else app.settings.crms)},
-            region=app.settings.default_region,
+            region=app.settings.region_of(crm) if crm else app.settings.default_region,
             by=getpass.getuser(),
             now=app.clock(),
         )
