@@ -6,7 +6,7 @@ DAYS ?= 30
 NODE_JUDGES := tests/judges/node
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test judges browser slow month lint wheel-test
+.PHONY: help demo test judges browser manuals slow month lint wheel-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -15,7 +15,7 @@ demo: .venv/installed ## play the main job against the local sandbox
 	@$(BIN)/crm-sms demo
 
 test: .venv/installed ## the tests; needs neither Node nor a browser
-	@echo "==> tests (left out: judges, see 'make judges'; browser, see 'make browser'; long runs, see 'make slow')"
+	@echo "==> tests (left out: 'make judges', 'make browser', 'make manuals', 'make slow')"
 	@$(BIN)/python -m pytest -n 2
 
 judges: .venv/installed ## hold us against what others describe; needs Node 18 and ../shared
@@ -28,6 +28,10 @@ judges: .venv/installed ## hold us against what others describe; needs Node 18 a
 browser: .venv/installed ## the pages in a headless Chromium
 	@echo "==> tests in a browser"
 	@$(BIN)/python -m pytest -m browser --no-skips
+
+manuals: .venv/installed ## the pages of docs/, followed word by word on the sandboxes
+	@echo "==> manuals"
+	@$(BIN)/python -m pytest -n 2 -m manuals --no-skips
 
 slow: .venv/installed ## the long runs, such as played hours; takes many minutes
 	@echo "==> long runs"

@@ -101,9 +101,11 @@ def test_every_judge_is_marked() -> None:
 
 
 def test_plain_runs_leave_marked_tests_out() -> None:
-    """Judges, browser and slow tests run when they are asked for, by a target of their own."""
+    """What needs more, or takes long, runs when it is asked for, by a target of its own."""
     options = PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
-    assert options[options.index("-m") + 1] == "not judges and not browser and not slow"
+    assert options[options.index("-m") + 1] == (
+        "not judges and not browser and not manuals and not slow"
+    )
 
 
 SKIPPING = """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.checkout
+pytestmark = [pytest.mark.checkout, pytest.mark.manuals]
 BOX = "http://127.0.0.1:8010"
 CONTACT = """{"op": "create", "object": "Contact", "records": [
     {"LastName": "Doe", "MobilePhone": "+12025550123"}]}"""

@@ -16,7 +16,7 @@ import typer
 
 from crm_sms.cli import app
 
-pytestmark = pytest.mark.checkout
+pytestmark = [pytest.mark.checkout, pytest.mark.manuals]
 ACCOUNT = "AC00000000000000000000000000000001"
 ADA, ROE, BOB, THEM = "+12025550123", "+12025550124", "+12025550125", "+12025550100"
 PIP = """

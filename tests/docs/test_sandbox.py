@@ -12,7 +12,7 @@ import pytest
 from crm_sms.sandbox.salesforce.fault_kinds import KINDS
 from crm_sms.sandbox.twilio import orders
 
-pytestmark = pytest.mark.checkout
+pytestmark = [pytest.mark.checkout, pytest.mark.manuals]
 BOX = "BOX=http://127.0.0.1:8010"
 
 
