@@ -128,8 +128,9 @@ def change_account(month: Month) -> None:
 
 
 def say_no_by_hand(month: Month) -> None:
-    """A rep hears it on the phone."""
-    if person := month.one(month.people):
+    """A rep hears it on the phone; a box that is checked already stays the STOP's."""
+    person = month.one(month.people)
+    if person and not month.world.record(person.object, person.id)["SMS_Opt_Out__c"]:
         month.world.edit(person.object, person.id, SMS_Opt_Out__c=True)
         month.no_by_hand.add(person.id)
         month.note(f"{person.id} says no on the phone")
