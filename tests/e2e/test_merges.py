@@ -367,6 +367,24 @@ def test_a_no_set_by_hand_goes_along_with_a_merge(world: World, first: str) -> N
     assert no_of(world, "Contact", kept) == (True, None)
 
 
+def test_a_no_set_by_hand_after_ours_was_unchecked_goes_along_as_well(world: World) -> None:
+    """Ours concerned a number that the person no longer has; theirs is not taken for it."""
+    kept, gone = two(world)
+    world.receive(world.reply("+12025550188", "SM1", "STOP"))
+    catch_up(world)
+    assert no_of(world, "Contact", gone)[0] is True
+    for fields in (
+        {"MobilePhone": "(202) 555-0999"},
+        {"SMS_Opt_Out__c": False},
+        {"SMS_Opt_Out__c": True},
+    ):
+        world.edit("Contact", gone, **fields)
+        catch_up(world, 1)
+    merge(world, kept, gone)
+    catch_up(world)
+    assert no_of(world, "Contact", kept)[0] is True
+
+
 def test_a_no_set_by_hand_goes_along_with_a_conversion(world: World) -> None:
     """None of a lead's fields of ours is mapped when it is converted."""
     lead = lead_of(world)

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from crm_sms.ledger import outbox
+from crm_sms.ledger import mirror, outbox
 from crm_sms.ledger.crm_records import forget_written
 from crm_sms.ledger.matched import said_by
 from crm_sms.ledger.mirror_pages import Learnt
@@ -39,6 +39,9 @@ def opt_out_again(
     report.written_back += written_back
     if written_back:
         log.warning("opt-outs were unchecked and are written back", count=written_back)
+    # What was taken back is ours no more: a no set by hand later must not pass for it.
+    taken_back = mirror.people_by_id(connection, planner.crm, learnt.unticked).values()
+    forget_written(connection, planner.crm, [(one.object, one.id) for one in taken_back], ours)
 
 
 def _opt_out(
